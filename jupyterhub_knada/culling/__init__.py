@@ -1,0 +1,1 @@
+"""Stopping idle servers by each team's own timeout."""

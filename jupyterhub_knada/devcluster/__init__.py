@@ -1,0 +1,1 @@
+"""A small Kubernetes for demos and tests; never for production."""

@@ -1,0 +1,1 @@
+"""Servers: what is offered, chosen and planned, and the spawner that carries it out."""

@@ -1,0 +1,1 @@
+"""Team files: their models, loading, what holds in the end, who is in which team."""

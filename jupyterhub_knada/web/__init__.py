@@ -1,0 +1,1 @@
+"""Pages and endpoints that the hub serves for this package."""
