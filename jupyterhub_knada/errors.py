@@ -27,7 +27,7 @@ class Code(Enum):
     """The stable names of everything that this package refuses, and what each means.
 
     The value is printed behind the message, in brackets, and is what the docs are indexed by.
-    `C`: team files. `A`: who may sign in. `S`: what may be started. `K`: Kubernetes. `H`: the hub's configuration.
+    `C`: team files. `A`: sign-in. `S`: what may be started. `K`: Kubernetes. `H`: the hub's configuration.
     A code is never given a second meaning.
     """
 
@@ -149,7 +149,7 @@ class Refusal:
     remedy: str
     """What the person can do now, or whom to ask."""
     status: int = 403
-    """The HTTP status that carries it, 400–499: a refusal is never a failure of the hub."""
+    """The HTTP status that carries it, 400-499: a refusal is never a failure of the hub."""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.message, self.remedy) if part) + f" [{self.code}]"
