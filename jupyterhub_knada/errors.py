@@ -76,6 +76,8 @@ class Code(Enum):
     BAD_REGEX = "KNADA-C030", "Not a regular expression"
     CLAIMED_TWICE = "KNADA-C031", "Two team files that claim the same id, namespace, ingress or secret"
     TEXT_TOO_LONG = "KNADA-C032", "A text that is too long"
+    BAD_IMAGE_LIST = "KNADA-C033", "Platform images that contradict each other"
+    UNKNOWN_TEAM = "KNADA-C034", "A team that no file describes"
     NO_PROJECT = "KNADA-C040", "No project: KNADA_TEAM_SECRET is not set"
     NO_IDENTITY = "KNADA-C041", "A secret without an identity that may read it"
     NAMESPACE_UNUSED = "KNADA-C042", "A namespace that is not used"
@@ -85,6 +87,7 @@ class Code(Enum):
     NO_TEAM = "KNADA-A001", "Someone in no team"
     CLAIM_MISSING = "KNADA-A002", "A sign-in without the claim that teams are decided by"
     BAD_IDENT = "KNADA-A003", "A sign-in without a usable user name"
+    PROVIDER_FAILED = "KNADA-A004", "An identity provider that refused or did not answer"
 
     BAD_OPTIONS = "KNADA-S001", "Start options of the wrong shape"
     TEAM_NOT_YOURS = "KNADA-S002", "A team that this person is not in, or that does not exist"
@@ -99,6 +102,7 @@ class Code(Enum):
     PLATFORM_CLOSED = "KNADA-S011", "A platform file that does not hold"
 
     HUB_SETTING = "KNADA-H001", "A setting of the hub that this package cannot work with"
+    CULLER_STOPPED = "KNADA-H002", "A pass of the culler that stopped nothing because it could not ask the hub"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,259 @@
+"""Sign-in: who somebody is comes from a provider, which teams they are in comes from the team files.
+
+`KnadaAuthenticator` is a mixin for any JupyterHub Authenticator, put before it:
+
+    class MyAuthenticator(KnadaAuthenticator, SomeAuthenticator): ...
+
+The base class says who it is; the mixin decides who may come in and keeps the person's JupyterHub groups
+(`teams.hub_groups`) in step with the team files and the group claim, at sign-in and at every refresh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub.auth import Authenticator
+from jupyterhub.utils import maybe_future
+from traitlets import Callable, TraitError, Unicode, default, validate
+
+from jupyterhub_knada.access.claims import GroupClaim
+from jupyterhub_knada.access.refusals import to_http_error
+from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.teams.hub_groups import build_hub_groups, read_claim_groups
+from jupyterhub_knada.teams.membership import Decision, decide_memberships
+from jupyterhub_knada.teams.registry import Registry, open_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jupyterhub.handlers import BaseHandler
+    from jupyterhub.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """What was decided about one person, and the JupyterHub groups that follow from it."""
+
+    decision: Decision
+    groups: tuple[str, ...]
+
+
+class KnadaAuthenticator(Authenticator):
+    """Lets in whoever is in a team, by the team files' `users` and `leads` lists and by group claims."""
+
+    teams_dir = Unicode(
+        config=True,
+        help="""
+        Folder of the team files, one YAML file a team.
+
+        A path; no default: without it nobody can sign in. Read at the start of the hub; the files in it are
+        followed while the hub runs. `configure()` sets it here and for the spawner.
+        Whoever can write there decides who may sign in.
+        Example: `c.KnadaAuthenticator.teams_dir = "/etc/knada/teams"`.
+
+        .. versionadded:: 0.1
+        """,
+    )
+    platform_file = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="""
+        The platform file: what holds for all teams.
+
+        A path; None (the default): there is none, and nothing is defaulted or bounded by it.
+        Read at the start of the hub; its content is followed while the hub runs.
+        Example: `c.KnadaAuthenticator.platform_file = "/etc/knada/platform/platform.yaml"`.
+
+        .. versionadded:: 0.1
+        """,
+    )
+    team = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="""
+        Let in the members of this team only: one hub per team from the same files.
+
+        A team's slug; None (the default): all teams. Read at the start of the hub.
+        Example: `c.KnadaAuthenticator.team = "kyrre"`.
+
+        .. versionadded:: 0.1
+        """,
+    )
+    check_override = Callable(
+        None,
+        allow_none=True,
+        config=True,
+        help="""
+        What checks `kubespawnerOverride` when team files are loaded.
+
+        A callable (`teams.loading.OverrideChecker`); None (the default): whatever the spawner hands in.
+        `configure()` sets it, so that the first load of the files is a checked one. Read at the start.
+        Example: not meant to be set by hand.
+
+        .. versionadded:: 0.1
+        """,
+    )
+
+    @default("manage_groups")
+    def _default_manage_groups(self) -> bool:
+        return True
+
+    @default("allow_existing_users")
+    def _default_allow_existing_users(self) -> bool:
+        return False
+
+    @default("any_allow_config")
+    def _default_any_allow_config(self) -> bool:
+        # JupyterHub warns that nobody can sign in where no allow_* is set; here the team files say who can.
+        return True
+
+    @validate("manage_groups")
+    def _validate_manage_groups(self, proposal: Any) -> bool:
+        if not proposal.value:
+            raise TraitError(
+                self._setting(
+                    "manage_groups", "is False; groups carry the team memberships; remove the setting"
+                )
+            )
+        return True
+
+    @validate("allow_all", "allow_existing_users")
+    def _validate_allow(self, proposal: Any) -> bool:
+        if proposal.value:
+            raise TraitError(
+                self._setting(
+                    proposal.trait.name,
+                    "is True; the team files decide who may sign in; remove it and list people there",
+                )
+            )
+        return False
+
+    def _setting(self, trait: str, told: str) -> str:
+        return f"{type(self).__name__}.{trait}: {told}. [{Code.HUB_SETTING}]"
+
+    def check_allow_config(self) -> None:
+        """Say at the start of the hub what its settings will not do.
+
+        Source: JupyterHub 5.0 auth.py; called once by `JupyterHub.init_users`. Loads the team files, so that
+        problems are in the log before the first sign-in.
+        """
+        super().check_allow_config()
+        if not self.teams_dir:
+            raise TraitError(
+                self._setting("teams_dir", "is not set; it says where the team files are; set it")
+            )
+        if self.allowed_users - self.admin_users:
+            self.log.warning(
+                self._setting("allowed_users", "lets nobody in and keeps nobody out; the team files decide")
+            )
+        snapshot = self.registry.snapshot
+        self.log.info("%d teams may sign in, %d are closed", len(snapshot.teams), len(snapshot.closed))
+
+    @property
+    def registry(self) -> Registry:
+        """The process's one registry of these team files."""
+        return open_registry(
+            self.teams_dir,
+            self.platform_file or None,
+            check_override=self.check_override,
+            team=self.team or None,
+        )
+
+    def read_group_claim(self, auth_model: Mapping[str, Any]) -> GroupClaim:
+        """Read the person's group claim; override where the base class keeps it elsewhere than in `groups`.
+
+        Args:
+            auth_model: What `authenticate` or `refresh_user` of the base class gave.
+        """
+        groups = auth_model.get("groups")
+        return GroupClaim(None if groups is None else frozenset(groups))
+
+    async def check_allowed(self, username: str, authentication: dict[str, Any] | None = None) -> bool:
+        """Let the base class forbid somebody by raising; leave whom it merely does not list to the teams.
+
+        Source: JupyterHub 5.3-6.1 auth.py `get_authenticated_user`, which goes on to `run_post_auth_hook`.
+        """
+        await maybe_future(super().check_allowed(username, authentication))
+        return True
+
+    async def run_post_auth_hook(
+        self, handler: BaseHandler | None, auth_model: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Put the person in their teams, or refuse the sign-in; then let the admin's own hook have its say.
+
+        The last step of each sign-in, with the name as the hub will keep it; no `allow_*` setting skips it.
+
+        Raises:
+            HTTPError: 403 with the refusal, where somebody is in no team. A hub admin comes in all the same,
+                to the admin page; without a team they are offered no server.
+
+        Source: JupyterHub 5.3-6.1 auth.py `Authenticator.run_post_auth_hook`.
+        """
+        name = auth_model["name"]
+        known = handler.find_user(name) if handler else None
+        placing = self._place(name, self.read_group_claim(auth_model), known.groups if known else ())
+        if placing.decision.refusal and not auth_model.get("admin"):
+            self._say_refused(placing.decision.refusal, name)
+            raise to_http_error(placing.decision.refusal)
+        for membership in placing.decision.memberships:
+            self.log.info(
+                "%s is %s of team %s: %s", name, membership.role, membership.team, membership.reason
+            )
+        placed = {**auth_model, "groups": list(placing.groups)}
+        hooked: dict[str, Any] = await super().run_post_auth_hook(handler, placed)
+        return hooked
+
+    async def refresh_user(
+        self, user: User, handler: BaseHandler | None = None, **kwargs: Any
+    ) -> bool | dict[str, Any]:
+        """Decide the person's teams anew, from what the provider says now, else from what it last said.
+
+        Returns:
+            As JupyterHub asks: True where nothing changed, False where the person has to sign in again, else
+            the new `groups` with whatever the base class refreshed. Somebody who has left every team loses
+            the groups at once (JupyterHub >= 6.1 goes on with a stale user for token requests) and has to
+            sign in again, which tells them why.
+
+        Source: JupyterHub 5.3-6.1 handlers/base.py `refresh_auth`, which never calls `check_allowed`.
+        """
+        refreshed = await self.refresh_from_provider(user, handler, **kwargs)
+        if not refreshed:
+            return False
+        model: dict[str, Any] = {} if refreshed is True else refreshed
+        if self.normalize_username(model.get("name", user.name)) != user.name:
+            self.log.warning("The provider now has another name for %s: a new sign-in is needed", user.name)
+            return False
+        claim = self.read_group_claim(model) if model else GroupClaim(None)
+        placing = self._place(user.name, claim, user.groups)
+        if placing.decision.refusal and not user.admin:
+            self._say_refused(placing.decision.refusal, user.name)
+            user.sync_groups(placing.groups)
+            return False
+        if not model and set(placing.groups) == {group.name for group in user.groups}:
+            return True
+        return {**model, "groups": list(placing.groups)}
+
+    async def refresh_from_provider(
+        self, user: User, handler: BaseHandler | None = None, **kwargs: Any
+    ) -> bool | dict[str, Any]:
+        """Refresh as the base class does: its `refresh_user`, before teams are looked at."""
+        refreshed: bool | dict[str, Any] = await maybe_future(super().refresh_user(user, handler, **kwargs))
+        return refreshed
+
+    def _place(self, name: str, claim: GroupClaim, hub_groups: Iterable[Any]) -> _Placing:
+        """Decide by the claim; where it is unknown, by the claim as it was last known."""
+        snapshot = self.registry.snapshot
+        groups = claim.groups
+        if groups is None:
+            # None, not an empty claim, for somebody of whom nothing was ever known: the refusal then says so.
+            groups = read_claim_groups(group.name for group in hub_groups) or None
+            if claim.gap:
+                self.log.warning("%s: %s; memberships by group stay as they were", name, claim.gap)
+        decision = decide_memberships(name, groups, snapshot)
+        return _Placing(decision, build_hub_groups(decision, groups or (), snapshot))
+
+    def _say_refused(self, refusal: Refusal, name: str) -> None:
+        self.log.warning("Access denied: %s: %s", name, refusal)
