@@ -1,0 +1,228 @@
+"""Which of KubeSpawner's settings a profile may override, and what stands in the way of the others.
+
+A profile's author is a team, and teams share namespaces, nodes and one hub. So a setting is refused when it
+could pass a bound, reach another team's or the hub's own data, raise a privilege, or cut the server off from
+its hub. Everything else is KubeSpawner's to judge (`overrides` asks its traits). Pure: a contract test holds
+the names against KubeSpawner's.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from jupyterhub_knada.teams.quantities import QuantityError, parse_cpu, parse_memory
+from jupyterhub_knada.teams.quoting import got
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SIZES: Final = frozenset({"mem_limit", "mem_guarantee", "cpu_limit", "cpu_guarantee"})
+"""Read with the units of the team files, so that `10GB` means the same everywhere; bounds hold."""
+
+MERGED: Final = SIZES | {
+    "default_url",
+    "environment",
+    "extra_annotations",
+    "extra_labels",
+    "extra_resource_guarantees",
+    "extra_resource_limits",
+    "image",
+    "image_pull_policy",
+    "image_pull_secrets",
+    "node_selector",
+    "tolerations",
+    "volume_mounts",
+    "volumes",
+}
+"""What the plan has a field of its own for: the override is merged into it, then bounds, secret name, labels
+and home of the team are laid over it."""
+
+PASSED: Final = frozenset(
+    {
+        "args",
+        "cmd",
+        "debug",
+        "delete_grace_period",
+        "disable_user_config",
+        "extra_container_config",
+        "extra_pod_config",
+        "http_timeout",
+        "lifecycle_hooks",
+        "node_affinity_preferred",
+        "node_affinity_required",
+        "notebook_dir",
+        "pod_affinity_preferred",
+        "pod_affinity_required",
+        "pod_anti_affinity_preferred",
+        "pod_anti_affinity_required",
+        "slow_spawn_message",
+        "slow_spawn_message_frequency",
+        "slow_spawn_message_threshold",
+        "start_timeout",
+        "working_dir",
+    }
+)
+"""What is handed to the trait of the same name, as stock does."""
+
+_HOME: Final = "the home is the platform's: use storage"
+_WHOSE: Final = "it decides whose server and home this is"
+_PRIVILEGE: Final = "it could raise the server's privileges"
+_WIRING: Final = "it is how the hub reaches its servers: set it in the hub's configuration"
+_HUB: Final = "it is about the hub, not about one profile: set it in the hub's configuration"
+_CODE: Final = "it is code: set it in the hub's configuration"
+_SIGN_IN: Final = "it decides what a server may do in the hub"
+_PAGE: Final = "choices are made and checked by this package"
+
+OWNED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # whose server this is
+        "namespace": "it follows from the team: use the team's namespace",
+        "enable_user_namespaces": _WHOSE,
+        "user_namespace_template": _WHOSE,
+        "user_namespace_labels": _WHOSE,
+        "user_namespace_annotations": _WHOSE,
+        "pod_name": _WHOSE,
+        "pod_name_template": _WHOSE,
+        "dns_name": _WHOSE,
+        "dns_name_template": _WHOSE,
+        "slug_scheme": _WHOSE,
+        "handle_legacy_names": _WHOSE,
+        "common_labels": "the hub and the network policies find pods by these: use extra_labels",
+        "component_label": "the hub finds its pods by it",
+        # the home
+        "pvc_name": _HOME,
+        "pvc_name_template": _HOME,
+        "remember_pvc_name": _HOME,
+        "delete_pvc": _HOME,
+        "storage_access_modes": _HOME,
+        "storage_capacity": _HOME,
+        "storage_class": _HOME,
+        "storage_extra_annotations": _HOME,
+        "storage_extra_labels": _HOME,
+        "storage_pvc_ensure": _HOME,
+        "storage_selector": _HOME,
+        # identity and privileges
+        "service_account": "it is the team's identity: use serviceAccount",
+        "automount_service_account_token": "a server never gets a token for Kubernetes",
+        "uid": _PRIVILEGE,
+        "gid": _PRIVILEGE,
+        "fs_gid": _PRIVILEGE,
+        "supplemental_gids": _PRIVILEGE,
+        "privileged": _PRIVILEGE,
+        "allow_privilege_escalation": _PRIVILEGE,
+        "container_security_context": _PRIVILEGE,
+        "pod_security_context": _PRIVILEGE,
+        "init_containers": "containers beside the server pass its bounds and could raise privileges",
+        "extra_containers": "containers beside the server pass its bounds and could raise privileges",
+        "priority_class_name": "it could push other teams' servers out",
+        "scheduler_name": _HUB,
+        # the hub's own secrets and scopes
+        "env_keep": "it would copy the hub's own environment, with its secrets, into the server",
+        "oauth_client_allowed_scopes": _SIGN_IN,
+        "oauth_roles": _SIGN_IN,
+        "server_token_scopes": _SIGN_IN,
+        "secret_mount_path": _WIRING,
+        "secret_name_template": _WIRING,
+        # wiring
+        "consecutive_failure_limit": _HUB,
+        "delete_stopped_pods": _HUB,
+        "events_enabled": _HUB,
+        "hub_connect_ip": _WIRING,
+        "hub_connect_port": _WIRING,
+        "hub_connect_url": _WIRING,
+        "internal_ssl": _WIRING,
+        "ip": _WIRING,
+        "k8s_api_host": _WIRING,
+        "k8s_api_request_retry_timeout": _HUB,
+        "k8s_api_request_timeout": _HUB,
+        "k8s_api_ssl_ca_cert": _WIRING,
+        "k8s_api_threadpool_workers": _HUB,
+        "k8s_api_verify_ssl": _WIRING,
+        "pod_connect_ip": _WIRING,
+        "poll_interval": _HUB,
+        "poll_jitter": _HUB,
+        "port": _WIRING,
+        "services_enabled": _WIRING,
+        "ssl_alt_names": _WIRING,
+        "ssl_alt_names_include_local": _WIRING,
+        # code and pages
+        "additional_profile_form_template_paths": _PAGE,
+        "apply_user_options": _PAGE,
+        "group_overrides": _PAGE,
+        "options_form": _PAGE,
+        "options_from_form": _PAGE,
+        "profile_form_template": _PAGE,
+        "profile_list": _PAGE,
+        "after_pod_created_hook": _CODE,
+        "auth_state_hook": _CODE,
+        "get_pod_url": _CODE,
+        "modify_pod_hook": _CODE,
+        "post_stop_hook": _CODE,
+        "pre_spawn_hook": _CODE,
+        "progress_ready_hook": _CODE,
+    }
+)
+"""What a profile may not override, each with the reason that its author reads."""
+
+VOLUME_TYPES: Final = frozenset({"emptyDir"})
+"""Any other kind of volume could be somebody's home, a secret of the hub, a token, or the node's disk."""
+
+POD_KEYS: Final = frozenset(
+    {
+        "dnsConfig",
+        "dnsPolicy",
+        "enableServiceLinks",
+        "hostAliases",
+        "hostname",
+        "restartPolicy",
+        "shareProcessNamespace",
+        "subdomain",
+        "terminationGracePeriodSeconds",
+        "topologySpreadConstraints",
+    }
+)
+"""Of `extra_pod_config`; the rest of a pod's spec could raise privileges or pass bounds."""
+
+CONTAINER_KEYS: Final = frozenset(
+    {"stdin", "terminationMessagePath", "terminationMessagePolicy", "tty", "workingDir"}
+)
+"""Of `extra_container_config`; the rest could raise privileges, pass bounds or read secrets."""
+
+BOUNDED_RESOURCES: Final = frozenset({"cpu", "memory"})
+"""Not among extra resources: they have keys of their own, which bounds hold for."""
+
+HOME_PATH: Final = "/home/jovyan"
+"""Where the home is mounted: no other volume may stand there or above it."""
+
+_SMALLEST_MEMORY: Final = 16 * 1024**2
+
+
+def read_size(trait: str, value: object) -> int | None:
+    """Read an override of one of `SIZES`.
+
+    Args:
+        trait: `mem_…` or `cpu_…`.
+        value: A text in the units of the team files, or a number as KubeSpawner takes it: bytes or CPUs.
+            None takes the limit away, as far as the platform's bounds let it.
+
+    Returns:
+        Bytes or millicores; None for None.
+
+    Raises:
+        QuantityError: it is neither.
+    """
+    if value is None:
+        return None
+    is_memory = trait.startswith("mem_")
+    if isinstance(value, bool) or not isinstance(value, str | int if is_memory else str | int | float):
+        raise QuantityError(f"not a size {got(value)}", "a text with its unit", "write '2G' or '500m'")
+    if is_memory:
+        size = parse_memory(value) if isinstance(value, str) else int(value)
+    else:
+        size = parse_cpu(str(value))
+    # Kubernetes takes a limit of 0 as no limit; a few bytes are a forgotten unit.
+    if size < (_SMALLEST_MEMORY if is_memory else 1):
+        smallest = "at least 16M" if is_memory else "at least 1m"
+        raise QuantityError(f"too small a size {got(value)}", smallest, "write '2G' or '500m'")
+    return size

@@ -1,0 +1,94 @@
+"""The check of `kubespawnerOverride` at load, against KubeSpawner's own traits.
+
+Stock sets any attribute by any name, so that `mem_limt` is silently taken and a wrong type ends the first
+start. Here a name has to be a setting of KubeSpawner that a profile may say (`override_rules`), its value
+has to pass the trait itself, and what hides inside it (a disk of the node, a variable of the hub) is looked
+for.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from traitlets import HasTraits, TraitError
+
+from jupyterhub_knada.errors import Code
+from jupyterhub_knada.servers.frozen import thaw
+from jupyterhub_knada.servers.override_contents import check_contents
+from jupyterhub_knada.servers.override_rules import MERGED, OWNED, PASSED, SIZES
+from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.quoting import got, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from traitlets import TraitType
+
+_OWN_TEXT = "{value}"
+_IN_WORDS = {
+    "a unicode string": "a text",
+    "an int": "a whole number",
+    "a boolean": "true or false",
+    "a dict": "a mapping",
+}
+"""What traitlets says of itself, in the words of the team files."""
+
+
+def check_override(override: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """Find everything in one override that KubeSpawner does not take or a profile may not say.
+
+    The first call imports KubeSpawner, which takes over a second.
+
+    Args:
+        override: Trait name to value, as a profile, a listed choice or an unlisted choice writes it. In the
+            last, `{value}` stands for a text that nobody knows yet: a value with it is checked at the start.
+
+    Returns:
+        Faults with the path inside the override; empty where all of it holds.
+    """
+    faults: list[Fault] = []
+    for name, value in override.items():
+        if name in OWNED:
+            message = f"not a profile's to override {got(name)}"
+            faults.append(Fault(Code.OWNED_OVERRIDE, message, OWNED[name], "remove it", (name,), at_key=True))
+        elif name not in MERGED | PASSED:
+            faults.append(_unknown(name))
+        elif not (isinstance(value, str) and _OWN_TEXT in value):
+            found = check_contents(name, value) or _check_trait(name, value)
+            faults.extend(fault.below((name,)) for fault in found)
+    return tuple(faults)
+
+
+def _unknown(name: str) -> Fault:
+    known = MERGED | PASSED
+    meant = suggestion(name, known | OWNED.keys())
+    remedy = f"did you mean {meant!r}?" if meant else f"remove it, or use one of: {', '.join(sorted(known))}"
+    if name in _config_traits():
+        # A setting that a newer KubeSpawner brings is nobody's until it has been looked at.
+        message = f"not a profile's to override {got(name)}"
+        rule = "this setting is not known to be harmless"
+        return Fault(Code.OWNED_OVERRIDE, message, rule, "remove it", (name,), at_key=True)
+    message = f"no setting of KubeSpawner {got(name)}"
+    rule = "names are KubeSpawner's, in lower case with _"
+    return Fault(Code.BAD_OVERRIDE, message, rule, remedy, (name,), at_key=True)
+
+
+def _check_trait(name: str, value: Any) -> tuple[Fault, ...]:
+    """Ask the trait itself, on an object that has nothing else: a spawner would need a cluster's address."""
+    trait = _config_traits()[name]
+    if name in SIZES or (value is None and trait.allow_none):
+        return ()
+    try:
+        trait.validate(HasTraits(), thaw(value))  # type: ignore[attr-defined]  # every trait below Any has it
+    except TraitError:
+        takes = f"KubeSpawner's {name} takes {_IN_WORDS.get(trait.info(), trait.info())}"
+        return (Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got(value)}", takes, "correct it"),)
+    return ()
+
+
+@lru_cache(maxsize=1)
+def _config_traits() -> Mapping[str, TraitType[Any, Any]]:
+    from kubespawner.spawner import KubeSpawner  # noqa: PLC0415 - costs over a second, which `check` may not need
+
+    return dict(KubeSpawner.class_traits(config=True))

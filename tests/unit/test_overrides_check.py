@@ -1,0 +1,257 @@
+"""Overrides of KubeSpawner's settings, as a team file may write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jupyterhub_knada.errors import Code
+from jupyterhub_knada.servers.override_rules import read_size
+from jupyterhub_knada.servers.overrides import check_override
+from jupyterhub_knada.teams.quantities import QuantityError
+
+TAKEN: dict[str, dict[str, Any]] = {
+    "an image": {"image": "jupyter/datascience-notebook:2343e33dec46"},
+    "a git pull after the start": {
+        "lifecycle_hooks": {"postStart": {"exec": {"command": ["sh", "-c", "gitpuller https://x master y;"]}}}
+    },
+    "sizes in the units of the team files": {
+        "mem_limit": "10GB",
+        "mem_guarantee": "1 G",
+        "cpu_limit": "500m",
+    },
+    "sizes as KubeSpawner writes them": {"mem_limit": 2147483648, "cpu_limit": 0.5, "cpu_guarantee": 2},
+    "a limit taken away": {"mem_limit": None, "cpu_guarantee": None},
+    "a GPU": {"extra_resource_limits": {"nvidia.com/gpu": "1"}},
+    "a GPU as a number": {"extra_resource_limits": {"nvidia.com/gpu": 1}},
+    "a command as one word": {"cmd": "jupyterhub-singleuser"},
+    "a command as a list": {"cmd": ["start.sh", "jupyterhub-singleuser"], "args": ["--debug"]},
+    "a frozen list, as the models give it": {"args": ("--debug",)},
+    "seconds": {"start_timeout": 600, "http_timeout": 60},
+    "a variable, a removed one, and one of the pod's own": {
+        "environment": {
+            "HELLO": "world",
+            "GONE": None,
+            "POD_IP": {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        }
+    },
+    "scratch space as a list": {
+        "volumes": [{"name": "scratch", "emptyDir": {}}],
+        "volume_mounts": [{"name": "scratch", "mountPath": "/scratch"}],
+    },
+    "scratch space as zero-to-jupyterhub writes it": {
+        "volumes": {"scratch": {"name": "scratch", "emptyDir": {"medium": "Memory"}}},
+        "volume_mounts": {"scratch": {"name": "scratch", "mountPath": "/home/jovyan/scratch"}},
+    },
+    "placement": {
+        "node_selector": {"pool": "big"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "node_affinity_required": [{"matchExpressions": []}],
+    },
+    "a harmless part of the pod": {
+        "extra_pod_config": {"terminationGracePeriodSeconds": 5, "dns_policy": "Default"}
+    },
+    "a text that is not known yet": {"image": "{value}", "mem_limit": "{value}G", "start_timeout": "{value}"},
+}
+
+REFUSED: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
+    "a typing error": ({"mem_limt": "2G"}, Code.BAD_OVERRIDE, ("mem_limt",), "did you mean 'mem_limit'?"),
+    "the team files' spelling": (
+        {"memLimit": "2G"},
+        Code.BAD_OVERRIDE,
+        ("memLimit",),
+        "did you mean 'mem_limit'?",
+    ),
+    "an attribute that is no setting": ({"api_token": "x"}, Code.BAD_OVERRIDE, ("api_token",), "remove it"),
+    "a comma in a number": ({"cpu_limit": "0,5"}, Code.BAD_QUANTITY, ("cpu_limit",), "0.5"),
+    "memory without a unit": ({"mem_limit": 2}, Code.BAD_QUANTITY, ("mem_limit",), "write '2G'"),
+    "memory as a truth value": ({"mem_limit": True}, Code.BAD_QUANTITY, ("mem_limit",), "write"),
+    "words for seconds": ({"start_timeout": "soon"}, Code.BAD_OVERRIDE, ("start_timeout",), "a whole number"),
+    "null where there must be a value": ({"image": None}, Code.BAD_OVERRIDE, ("image",), "a text"),
+    "no image reference": ({"image": "a b"}, Code.BAD_IMAGE, ("image",), "in full"),
+    "another team's namespace": (
+        {"namespace": "team-b"},
+        Code.OWNED_OVERRIDE,
+        ("namespace",),
+        "follows from the team",
+    ),
+    "another claim": (
+        {"pvc_name_template": "claim-x"},
+        Code.OWNED_OVERRIDE,
+        ("pvc_name_template",),
+        "use storage",
+    ),
+    "another identity": (
+        {"service_account": "hub"},
+        Code.OWNED_OVERRIDE,
+        ("service_account",),
+        "serviceAccount",
+    ),
+    "root": ({"uid": 0}, Code.OWNED_OVERRIDE, ("uid",), "privileges"),
+    "the hub's own environment": (
+        {"env_keep": ["CONFIGPROXY_AUTH_TOKEN"]},
+        Code.OWNED_OVERRIDE,
+        ("env_keep",),
+        "the hub's own environment",
+    ),
+    "scopes in the hub": (
+        {"server_token_scopes": ["admin:users"]},
+        Code.OWNED_OVERRIDE,
+        ("server_token_scopes",),
+        "hub",
+    ),
+    "a second container": (
+        {"extra_containers": [{"name": "x"}]},
+        Code.OWNED_OVERRIDE,
+        ("extra_containers",),
+        "bounds",
+    ),
+    "a hook": ({"modify_pod_hook": "x"}, Code.OWNED_OVERRIDE, ("modify_pod_hook",), "it is code"),
+    "a faked secret name": (
+        {"environment": {"KNADA_TEAM_SECRET": "x"}},
+        Code.RESERVED_NAME,
+        ("environment", "KNADA_TEAM_SECRET"),
+        "the team's secret",
+    ),
+    "a variable from a secret of the namespace": (
+        {"environment": {"A": {"valueFrom": {"secretKeyRef": {"name": "hub", "key": "x"}}}}},
+        Code.BAD_OVERRIDE,
+        ("environment", "A"),
+        "secrets are read by their name",
+    ),
+    "a number as a variable": (
+        {"environment": {"A": 1}},
+        Code.BAD_OVERRIDE,
+        ("environment", "A"),
+        "quote it",
+    ),
+    "a faked team label": (
+        {"extra_labels": {"team": "b"}},
+        Code.RESERVED_NAME,
+        ("extra_labels", "team"),
+        "team's id",
+    ),
+    "a faked allowlist": (
+        {"extra_annotations": {"allowlist": "evil.test"}},
+        Code.RESERVED_NAME,
+        ("extra_annotations", "allowlist"),
+        "allowlist",
+    ),
+    "the node's disk": (
+        {"volumes": [{"name": "a", "hostPath": {"path": "/"}}]},
+        Code.OWNED_OVERRIDE,
+        ("volumes", 0, "hostPath"),
+        "the node's disk",
+    ),
+    "a colleague's home": (
+        {"volumes": {"a": {"name": "a", "persistent_volume_claim": {"claim_name": "claim-x"}}}},
+        Code.OWNED_OVERRIDE,
+        ("volumes", "a", "persistent_volume_claim"),
+        "a home",
+    ),
+    "a mount over the home": (
+        {"volume_mounts": [{"name": "a", "mountPath": "/home/jovyan/"}]},
+        Code.OWNED_OVERRIDE,
+        ("volume_mounts", 0, "mountPath"),
+        "the home",
+    ),
+    "a mount over everything": (
+        {"volume_mounts": [{"name": "a", "mount_path": "/home/.."}]},
+        Code.OWNED_OVERRIDE,
+        ("volume_mounts", 0, "mount_path"),
+        "the home",
+    ),
+    "memory by another name": (
+        {"extra_resource_limits": {"memory": "1T"}},
+        Code.OWNED_OVERRIDE,
+        ("extra_resource_limits", "memory"),
+        "use mem_limit",
+    ),
+    "half a GPU": (
+        {"extra_resource_limits": {"nvidia.com/gpu": 0.5}},
+        Code.BAD_QUANTITY,
+        ("extra_resource_limits", "nvidia.com/gpu"),
+        "a whole number",
+    ),
+    "a request from the node": (
+        {"lifecycle_hooks": {"preStop": {"httpGet": {"host": "metadata"}}}},
+        Code.OWNED_OVERRIDE,
+        ("lifecycle_hooks", "preStop", "httpGet"),
+        "'exec' or 'sleep'",
+    ),
+    "the network of the node": (
+        {"extra_pod_config": {"hostNetwork": True}},
+        Code.OWNED_OVERRIDE,
+        ("extra_pod_config", "hostNetwork"),
+        "a profile may say",
+    ),
+    "a security context by the back door": (
+        {"extra_container_config": {"security_context": {"privileged": True}}},
+        Code.OWNED_OVERRIDE,
+        ("extra_container_config", "security_context"),
+        "a profile may say",
+    ),
+}
+
+
+@pytest.mark.parametrize("override", TAKEN.values(), ids=TAKEN.keys())
+def test_check_override_of_what_kubespawner_takes_finds_nothing(override: dict[str, Any]) -> None:
+    """What a profile may say, in each of the spellings that KubeSpawner takes, passes."""
+    assert check_override(override) == ()
+
+
+@pytest.mark.parametrize(("override", "code", "path", "words"), REFUSED.values(), ids=REFUSED.keys())
+def test_check_override_of_what_is_not_the_profiles_says_where_and_why(
+    override: dict[str, Any], code: Code, path: tuple[str | int, ...], words: str
+) -> None:
+    """What KubeSpawner does not take, or the package owns, is one fault at its own place."""
+    (fault,) = check_override(override)
+    assert (fault.code, fault.path) == (code, path)
+    assert words in f"{fault.message}; {fault.rule}; {fault.remedy}"
+
+
+def test_check_override_with_several_faults_tells_all() -> None:
+    """A person mends a file once, not once a fault."""
+    faults = check_override({"uid": 0, "mem_limt": "1G", "environment": {"JPY_A": "x", "JUPYTERHUB_B": "y"}})
+    assert [fault.path for fault in faults] == [
+        ("uid",),
+        ("mem_limt",),
+        ("environment", "JPY_A"),
+        ("environment", "JUPYTERHUB_B"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, "x", [1], [{"name": 1}], {"a": [1]}, {"a": {"b": None}}, True, 1.5]
+)
+@pytest.mark.parametrize(
+    "name", ["volumes", "volume_mounts", "environment", "lifecycle_hooks", "extra_pod_config"]
+)
+def test_check_override_of_any_shape_never_raises(name: str, value: object) -> None:
+    """Odd shapes are told or left to the trait; none ends the load of all teams."""
+    check_override({name: value})
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "size"),
+    [
+        ("mem_limit", "10GB", 10 * 1024**3),
+        ("mem_limit", 2**31, 2**31),
+        ("cpu_limit", 0.5, 500),
+        ("cpu_limit", 2, 2000),
+    ],
+)
+def test_read_size_in_either_spelling_gives_bytes_or_millicores(trait: str, value: object, size: int) -> None:
+    """Texts are read as in team files, numbers as KubeSpawner reads them."""
+    assert read_size(trait, value) == size
+
+
+@pytest.mark.parametrize("trait", ["cpu_limit", "mem_limit"])
+@pytest.mark.parametrize(
+    "value", [-1, 0, "0", "0G", "0m", float("nan"), float("inf"), [], 1e-9, True, 2.5e-4, "1e3G"]
+)
+def test_read_size_of_what_is_no_size_is_refused(trait: str, value: object) -> None:
+    """Nothing slips through as an endless or empty limit."""
+    with pytest.raises(QuantityError):
+        read_size(trait, value)
