@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.teams.snapshots import group_key
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from jupyterhub_knada.errors import Refusal
     from jupyterhub_knada.teams.snapshots import Snapshot
 
 
@@ -57,6 +59,77 @@ def decide_memberships(user: str, groups: Collection[str] | None, snapshot: Snap
         snapshot: The team files.
 
     Returns:
-        The memberships with a reason each, or a refusal: PLATFORM_CLOSED, TEAM_CLOSED, CLAIM_MISSING or NO_TEAM.
+        Memberships with a reason each, or a refusal: PLATFORM_CLOSED, TEAM_CLOSED, CLAIM_MISSING, NO_TEAM.
     """
-    raise NotImplementedError
+    reasons = _listed(user, snapshot)
+    for slug, membership in _by_claim(groups or (), snapshot).items():
+        reasons.setdefault(slug, membership)
+    memberships = tuple(reasons[slug] for slug in sorted(reasons))
+    refusal = None if memberships else _refuse(user, groups, snapshot)
+    return Decision(user=user, memberships=memberships, refusal=refusal)
+
+
+def _listed(user: str, snapshot: Snapshot) -> dict[str, Membership]:
+    """Give the memberships that team files grant by name: what a lead is counts before what a member is."""
+    name = user.lower()
+    found: dict[str, Membership] = {}
+    for slug in snapshot.teams_of_user(name):
+        loaded = snapshot.teams[slug]
+        for key, role, names in (
+            ("leads", Role.LEAD, loaded.team.leads),
+            ("users", Role.MEMBER, loaded.team.users),
+        ):
+            if name in names and slug not in found:
+                line, _ = loaded.positions.at((key, names.index(name)))
+                found[slug] = Membership(slug, role, f"listed under {key} in {loaded.file}:{line}")
+    return found
+
+
+def _by_claim(groups: Collection[str], snapshot: Snapshot) -> dict[str, Membership]:
+    """Give the memberships that a group of the claim grants, by the first such group of each team's file."""
+    claimed = {group_key(group) for group in groups}
+    found: dict[str, Membership] = {}
+    for slug in sorted({slug for key in claimed for slug in snapshot.teams_of_group(key)}):
+        loaded = snapshot.teams[slug]
+        for index, group in enumerate(loaded.team.groups):
+            if group_key(group) in claimed and slug not in found:
+                line, _ = loaded.positions.at(("groups", index))
+                reason = f"in group {group}, named in {loaded.file}:{line}"
+                found[slug] = Membership(slug, Role.MEMBER, reason)
+    return found
+
+
+def _refuse(user: str, groups: Collection[str] | None, snapshot: Snapshot) -> Refusal:
+    """Say why somebody has no team, the reason that can be mended first."""
+    who = f"You are signed in as {user}"
+    contact = _contact(snapshot)
+    if snapshot.platform is None:
+        return Refusal(
+            Code.PLATFORM_CLOSED,
+            f"{who}, but nothing can be started here now: the platform's own file does not hold.",
+            "The administrators see what is wrong in the hub's log; try again when it is mended.",
+        )
+    if slugs := snapshot.closed_teams_of_user(user):
+        files = ", ".join(snapshot.closed[slug].file for slug in sorted(slugs))
+        return Refusal(
+            Code.TEAM_CLOSED,
+            f"{who}, but your team {' and '.join(sorted(slugs))} is closed: {files} has errors.",
+            f"Ask whoever changed it last, or {contact}, to correct it; then sign in again.",
+        )
+    if groups is None and snapshot.groups:
+        return Refusal(
+            Code.CLAIM_MISSING,
+            f"{who}, but your sign-in came without the list of your groups, by which teams are decided here.",
+            f"Sign in again; if this comes back, ask {contact}.",
+        )
+    return Refusal(
+        Code.NO_TEAM,
+        f"{who}, but no team here lists you.",
+        f"Ask a team's lead or {contact} to add you, then sign in again.",
+    )
+
+
+def _contact(snapshot: Snapshot) -> str:
+    """Name whom a refused person asks."""
+    platform = snapshot.platform
+    return (platform.platform.contact if platform else None) or "the administrators of this hub"

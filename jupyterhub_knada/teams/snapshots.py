@@ -61,8 +61,8 @@ class Snapshot:
 
 
 def group_key(group: str) -> str:
-    """Give what two spellings of one group have in common: the text without surrounding blanks."""
-    return group.strip()
+    """Give what two spellings of one group have in common: all but how its words are spaced."""
+    return " ".join(group.split())
 
 
 def _frozen(index: dict[str, set[str]]) -> Mapping[str, frozenset[str]]:
