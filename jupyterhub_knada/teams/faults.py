@@ -1,0 +1,120 @@
+"""A rule's no inside a file, before it is known where in the file the value stands.
+
+Rules raise or collect `Fault`s, the models carry them through pydantic, and `loading` turns them into
+`Problem`s with file, line and column. pydantic's own words never reach a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from jupyterhub_knada.errors import Code
+from jupyterhub_knada.teams.quoting import got, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a file: keys and list positions from the top, e.g. `("users", 2)`."""
+
+_FAULTS = "faults"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with one value."""
+
+    code: Code
+    message: str
+    """What is wrong, with `(got …)` where there is a value to show."""
+    rule: str
+    remedy: str
+    path: Path = ()
+    """Below the value that the rule was asked about."""
+    at_key: bool = False
+    """Whether the key is what is wrong, so that its position is shown and not its value's."""
+
+    def below(self, path: Path) -> Fault:
+        """Give the same fault as seen from further up."""
+        return replace(self, path=path + self.path)
+
+
+def told(*faults: Fault) -> PydanticCustomError:
+    """Wrap faults so that a pydantic validator can raise them."""
+    summary = "; ".join(f"{fault.message}; {fault.rule}" for fault in faults)
+    return PydanticCustomError("fault", "{summary}", {"summary": summary, _FAULTS: faults})
+
+
+def faults_in(error: PydanticCustomError) -> tuple[Fault, ...]:
+    """Give back what `told` wrapped."""
+    return cast("tuple[Fault, ...]", (error.context or {})[_FAULTS])
+
+
+def with_faults(error: ValidationError | None, faults: Iterable[Fault], title: str) -> ValidationError:
+    """Add faults to what pydantic found, so that all of it is told at once."""
+    lines = [InitErrorDetails(type=told(fault), loc=(), input=None) for fault in faults]
+    if error is not None:
+        lines = [_line(found) for found in error.errors(include_url=False)] + lines
+    return ValidationError.from_exception_data(title, lines)
+
+
+def _line(found: Mapping[str, Any]) -> InitErrorDetails:
+    context = found.get("ctx", {})
+    faults = context.get(_FAULTS)
+    kind: str | PydanticCustomError = told(*faults) if faults else found["type"]
+    return InitErrorDetails(type=kind, loc=found["loc"], input=found["input"], ctx=context)
+
+
+def faults_of(error: ValidationError, known_keys: Callable[[Path], Iterable[str]]) -> tuple[Fault, ...]:
+    """Read everything out of a `ValidationError`.
+
+    Args:
+        error: as raised by one of the models of this package.
+        known_keys: the keys that a mapping at a path may have, for suggestions.
+    """
+    faults: list[Fault] = []
+    for found in error.errors(include_url=False):
+        path = found["loc"]
+        own = cast("tuple[Fault, ...]", found.get("ctx", {}).get(_FAULTS, ()))
+        if own:
+            faults.extend(fault.below(path) for fault in own)
+        elif found["type"] == "extra_forbidden":
+            faults.append(unknown_key(str(path[-1]), known_keys(path[:-1])).below(path[:-1]))
+        else:
+            faults.append(_of_pydantic(found["type"], found["input"], found.get("ctx", {})).below(path))
+    return tuple(faults)
+
+
+def unknown_key(key: str, known: Iterable[str]) -> Fault:
+    """Say that a mapping has no such key, and which one was probably meant."""
+    names = tuple(known)
+    meant = suggestion(key, names)
+    remedy = f"did you mean {meant!r}?" if meant else f"remove it, or use one of: {', '.join(sorted(names))}"
+    rule = "only the documented keys are read"
+    return Fault(Code.UNKNOWN_KEY, f"unknown key {got(key)}", rule, remedy, path=(key,), at_key=True)
+
+
+def _of_pydantic(kind: str, value: object, context: Mapping[str, Any]) -> Fault:
+    """Say in our words what pydantic's own checks found; only these kinds can come from the models."""
+    if kind == "missing":
+        return Fault(Code.MISSING_KEY, "missing", "this key is required", "add it")
+    if kind in {"model_type", "model_attributes_type", "dict_type", "mapping_type"}:
+        return Fault(
+            Code.WRONG_TYPE,
+            f"not a mapping {got(value)}",
+            "'key: value' lines are expected here",
+            "write them",
+        )
+    if kind in {"tuple_type", "list_type"}:
+        remedy = "write it as a list: start each line with '- '"
+        return Fault(Code.WRONG_TYPE, f"not a list {got(value)}", "a list is expected here", remedy)
+    if kind == "too_long":
+        most = context["max_length"]
+        message = f"too many entries (got {context['actual_length']})"
+        return Fault(Code.OUT_OF_RANGE, message, f"at most {most}", "remove some")
+    return Fault(
+        Code.WRONG_TYPE, f"not usable here {got(value)}", "see the reference of this key", "change it"
+    )

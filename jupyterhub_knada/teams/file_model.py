@@ -1,0 +1,65 @@
+"""What the models of all files share: frozen, camelCase in the file, and everything told at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from jupyterhub_knada.teams.faults import Fault, with_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class FileModel(BaseModel):
+    """A mapping in a file. Attributes are snake_case; the file's keys are the same words in camelCase.
+
+    A key that is absent is not in `model_fields_set`; one that is there with the value null is, with the
+    value None: it unsets what the platform file says.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=False,
+        # pydantic's error text is never shown; if it ever were, it would not hold a value.
+        hide_input_in_errors=True,
+    )
+
+    other_spellings: ClassVar[Mapping[str, str]] = {}
+    """Other names that a file may use for a key: other name -> our key."""
+
+    @classmethod
+    def contradictions(cls, _data: Mapping[str, Any]) -> Iterable[Fault]:
+        """Find what contradicts itself in one mapping, as far as its text tells it."""
+        return ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_all(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Validate, and tell contradictions together with what is wrong with single values."""
+        if not isinstance(data, dict):
+            return handler(data)
+        faults = tuple(cls.contradictions(data))
+        ours = {cls.other_spellings.get(key, key): value for key, value in data.items()}
+        try:
+            model = handler(cls.completed(ours))
+        except ValidationError as error:
+            raise with_faults(error, faults, cls.__name__) from None
+        if faults:
+            raise with_faults(None, faults, cls.__name__)
+        return model
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Add what follows from other keys of the same mapping."""
+        return data
+
+    @classmethod
+    def keys(cls) -> dict[str, str]:
+        """Give the file's keys of this mapping, each with the attribute that holds it."""
+        return {field.alias or name: name for name, field in cls.model_fields.items()}

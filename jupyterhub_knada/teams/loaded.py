@@ -1,0 +1,93 @@
+"""What the loader gives: files that hold, files that do not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyterhub_knada.errors import Severity
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from jupyterhub_knada.errors import Problem
+    from jupyterhub_knada.teams.faults import Fault
+    from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+    from jupyterhub_knada.teams.positions import Positions
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTeam:
+    """A team file that holds."""
+
+    slug: str
+    file: str
+    """As messages name it: `teams/kyrre.yaml`."""
+    team: TeamFile
+    positions: Positions
+    problems: tuple[Problem, ...]
+    """Warnings only."""
+
+    @property
+    def id(self) -> str:
+        """The team's id: what the file says, else its name."""
+        return self.team.id or self.slug
+
+    @property
+    def secret(self) -> str:
+        """The id of the team's secret: what the file says, else the team's id."""
+        return self.team.secret or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTeam:
+    """A team file that does not hold."""
+
+    slug: str
+    file: str
+    problems: tuple[Problem, ...]
+    """At least one error, and its warnings."""
+    users: frozenset[str] = frozenset()
+    """Whom the file names under users and leads, as far as it can be read: to tell them the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPlatform:
+    """A platform file that holds, or the defaults where there is none."""
+
+    file: str | None
+    """As messages name it: `platform.yaml`; None where there is no such file."""
+    platform: PlatformFile
+    positions: Positions
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFiles:
+    """Everything that one look at the files gave."""
+
+    platform: LoadedPlatform | None
+    """None: the platform file does not hold, and nothing may start."""
+    teams: Mapping[str, LoadedTeam]
+    """By slug, sorted."""
+    closed: Mapping[str, ClosedTeam]
+    """By slug, sorted. Every team is in exactly one of the two."""
+    problems: tuple[Problem, ...]
+    """Of all files, sorted: also of the platform file and of files that name no team."""
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything does not hold."""
+        return any(problem.severity is Severity.ERROR for problem in self.problems)
+
+
+OverrideChecker = Callable[[Mapping[str, object]], "Iterable[Fault]"]
+"""Checks one `kubespawnerOverride`, given as plain dicts and lists; tells paths below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a judgement of the files depends on beside the files."""
+
+    today: date
+    check_override: OverrideChecker | None = None

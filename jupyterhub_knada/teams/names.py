@@ -1,0 +1,119 @@
+"""The names that Kubernetes, Google Cloud and JupyterHub accept, and those that are the platform's own."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from jupyterhub_knada.errors import Code
+from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.quoting import got
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+"""A DNS label (RFC 1123): namespaces, team ids, slugs, hosts below a domain."""
+SUBDOMAIN = rf"{LABEL}(\.{LABEL})*"
+"""DNS labels joined by points: names of most Kubernetes objects, at most 253 characters."""
+LABEL_VALUE = r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"
+"""The value of a Kubernetes label; may be empty."""
+_NAME_PART = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+QUALIFIED_NAME = rf"({SUBDOMAIN}/)?{_NAME_PART}"
+"""The key of a label or annotation: an optional domain, a slash, a name."""
+USER_NAME = r"[a-z0-9]([a-z0-9._@+-]{0,62}[a-z0-9])?"
+"""A hub account: a NAV ident such as `e152435`, or what another organisation's sign-in gives."""
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_.-]*"
+"""An environment variable, as Kubernetes accepts it, but for a leading point or dash."""
+SECRET_ID = r"[A-Za-z0-9_-]{1,255}"  # noqa: S105 -- a pattern of names
+"""The id of a secret in Google Secret Manager."""
+PROJECT_ID = r"([a-z0-9.-]+:)?[a-z]([a-z0-9-]{4,28}[a-z0-9])"
+"""The id of a Google Cloud project, old ones with their organisation's domain."""
+ENTRY_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+"""The name of a profile, a profile's option or a choice."""
+IMAGE_NAME = r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?"
+"""The name of a platform image: no slash and no colon, so that it is never an image reference."""
+IMAGE_GLOB = r"[A-Za-z0-9_.:/@*+\[\]-]+"
+"""An image reference in which `*` stands for any text; there is no other wildcard."""
+
+RESERVED_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "app": "the hub finds its pods by it",
+        "chart": "zero-to-jupyterhub sets it",
+        "component": "the hub and the network policies find the pods by it",
+        "heritage": "zero-to-jupyterhub sets it",
+        "release": "zero-to-jupyterhub sets it",
+        "team": "it is the team's id, set for every server",
+        "app.kubernetes.io/component": "KubeSpawner sets it",
+        "app.kubernetes.io/instance": "zero-to-jupyterhub sets it",
+        "app.kubernetes.io/managed-by": "KubeSpawner sets it",
+        "app.kubernetes.io/name": "KubeSpawner sets it",
+        "helm.sh/chart": "zero-to-jupyterhub sets it",
+    },
+)
+RESERVED_ANNOTATIONS: Mapping[str, str] = MappingProxyType(
+    {"allowlist": "it is made of the key 'allowlist'"},
+)
+RESERVED_DOMAINS: Mapping[str, str] = MappingProxyType(
+    {
+        "hub.jupyter.org": "the hub finds its users' objects by it",
+        "knada.nav.no": "it tells whose server and home an object is",
+    },
+)
+RESERVED_VARIABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "KNADA_TEAM_SECRET": "it is the name of the team's secret, set for every server",
+        "CPU_GUARANTEE": "the hub tells the server its size in it",
+        "CPU_LIMIT": "the hub tells the server its size in it",
+        "MEM_GUARANTEE": "the hub tells the server its size in it",
+        "MEM_LIMIT": "the hub tells the server its size in it",
+        "JUPYTER_IMAGE": "KubeSpawner sets it",
+        "JUPYTER_IMAGE_SPEC": "KubeSpawner sets it",
+    },
+)
+RESERVED_VARIABLE_PREFIXES: Mapping[str, str] = MappingProxyType(
+    {
+        "JUPYTERHUB_": "the server talks to its hub with these",
+        "JPY_": "the server talks to its hub with these",
+        # A faked KUBERNETES_SERVICE_HOST would send every client in the pod somewhere else.
+        "KUBERNETES_": "Kubernetes sets these",
+    },
+)
+
+
+def reserved_label(key: str) -> Fault | None:
+    """Say why a team may not set this label, if it may not."""
+    return _reserved("label", key, RESERVED_LABELS.get(key) or _reserved_domain(key))
+
+
+def reserved_annotation(key: str) -> Fault | None:
+    """Say why a team may not set this annotation, if it may not."""
+    return _reserved("annotation", key, RESERVED_ANNOTATIONS.get(key) or _reserved_domain(key))
+
+
+def reserved_variable(name: str) -> Fault | None:
+    """Say why a team may not set this environment variable, if it may not; its value plays no part."""
+    prefixes = (why for prefix, why in RESERVED_VARIABLE_PREFIXES.items() if name.startswith(prefix))
+    return _reserved("variable", name, RESERVED_VARIABLES.get(name) or next(prefixes, None))
+
+
+def _reserved_domain(key: str) -> str | None:
+    domain, slash, _ = key.partition("/")
+    parts = domain.split(".")
+    above = (".".join(parts[at:]) for at in range(len(parts)))
+    return (
+        next((RESERVED_DOMAINS[name] for name in above if name in RESERVED_DOMAINS), None) if slash else None
+    )
+
+
+def _reserved(kind: str, name: str, why: str | None) -> Fault | None:
+    if why is None:
+        return None
+    message = f"a {kind} of the platform {got(name)}"
+    return Fault(Code.RESERVED_NAME, message, why, "remove it or choose another name", at_key=True)
+
+
+def is_name(pattern: str, text: str, *, longest: int = 253) -> bool:
+    """Tell whether a text matches one of the patterns of this module in full."""
+    return len(text) <= longest and re.fullmatch(pattern, text) is not None

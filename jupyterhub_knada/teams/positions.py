@@ -1,0 +1,78 @@
+"""Where each value of a file stands, so that a message and an explanation can point at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyterhub_knada.teams.faults import Path
+
+
+class Position(NamedTuple):
+    """A place in a file, both 1-based; the column counts characters."""
+
+    line: int
+    column: int
+
+
+TOP = Position(1, 1)
+"""The place of what concerns a whole file."""
+
+_OTHER_SPELLINGS = {
+    "displayName": "display_name",
+    "kubespawnerOverride": "kubespawner_override",
+    "options": "profile_options",
+    "unlistedChoice": "unlisted_choice",
+    "displayNameInChoices": "display_name_in_choices",
+    "validationRegex": "validation_regex",
+    "validationMessage": "validation_message",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """The places of all values of one file, by path in our spelling: `("profiles", 0, "options")`.
+
+    Where the file has the other spelling of a profile's key, that one is found.
+    """
+
+    values: Mapping[Path, Position]
+    """Where the value of each path begins."""
+    keys: Mapping[Path, Position]
+    """Where the key of each path stands; for an entry of a list the same as its value."""
+
+    def at(self, path: Path) -> Position:
+        """Give where a value stands; of one that is not in the file, the nearest one around it that is."""
+        return self.values.get(self.written(path), TOP)
+
+    def key_at(self, path: Path) -> Position:
+        """Give where a key stands; of one that is not in the file, the nearest value around it that is."""
+        return self.keys.get(self.written(path), TOP)
+
+    def has(self, path: Path) -> bool:
+        """Tell whether the file says anything at this path."""
+        return len(self.written(path)) == len(path)
+
+    def written(self, path: Path) -> Path:
+        """Give a path in the file's own spelling, as far as the file goes along it."""
+        found: Path = ()
+        for step in path:
+            spellings = (step, _OTHER_SPELLINGS.get(step)) if isinstance(step, str) else (step,)
+            longer = next(
+                (at for s in spellings if s is not None and (at := (*found, s)) in self.values), None
+            )
+            if longer is None:
+                break
+            found = longer
+        return found
+
+
+def shown(path: Path) -> str:
+    """Write a path as messages show it: `profiles[1].resources.memoryLimit`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text

@@ -1,0 +1,317 @@
+"""Profiles, in our spelling and in the one of KubeSpawner and zero-to-jupyterhub."""
+
+# ruff: noqa: TC003 -- pydantic reads the annotations when the classes are made
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field
+from slugify import slugify
+
+from jupyterhub_knada.errors import Code
+from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.fields import (
+    CpuCount,
+    EntryName,
+    Flag,
+    GpuCount,
+    Image,
+    Interface,
+    LongText,
+    MemorySize,
+    Override,
+    Regex,
+    ShortText,
+    nothing,
+)
+from jupyterhub_knada.teams.file_model import FileModel
+from jupyterhub_knada.teams.quoting import got
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_CHOICES = 200
+_LONGEST_SLUG = 63
+RESERVED_OPTIONS = frozenset({"team", "profile"})
+"""Names that a start's options use themselves."""
+
+
+class Resources(FileModel):
+    """The size of a server. `memoryLimit` and `cpuLimit` may also stand directly in a team file."""
+
+    memory_limit: MemorySize | None = Field(
+        default=None,
+        description="Memory a server may use. `10G`, `10GB` and `10Gi` are the same.",
+        examples=["10G", "512M"],
+    )
+    memory_guarantee: MemorySize | None = Field(
+        default=None,
+        description="Memory kept free for a server on its node; at most the limit.",
+        examples=["4G"],
+    )
+    cpu_limit: CpuCount | None = Field(
+        default=None,
+        description="CPUs a server may use; more is slowed down, not stopped.",
+        examples=["0.5", "500m", "2"],
+    )
+    cpu_guarantee: CpuCount | None = Field(
+        default=None,
+        description="CPUs kept free for a server on its node; at most the limit.",
+        examples=["0.2"],
+    )
+    gpu: GpuCount | None = Field(
+        default=None,
+        description="GPUs of a server.",
+        examples=[1],
+    )
+    shared_memory: MemorySize | None = Field(
+        default=None,
+        description="Size of /dev/shm, which programs share data through; part of the memory limit.",
+        examples=["1G"],
+    )
+
+
+class OptionChoice(FileModel):
+    """One entry of a profile option's list."""
+
+    other_spellings: ClassVar[Mapping[str, str]] = {
+        "display_name": "displayName",
+        "kubespawner_override": "kubespawnerOverride",
+    }
+
+    display_name: ShortText | None = Field(
+        default=None,
+        description="What the spawn page shows; without it the choice's own name.",
+        examples=["Two CPUs"],
+    )
+    default: Flag = Field(
+        default=False,
+        description="Whether this choice is selected at first; without one the first is.",
+        examples=[True],
+    )
+    kubespawner_override: Override = Field(
+        default_factory=nothing,
+        description="Settings of KubeSpawner for a server started with this choice.",
+        examples=[{"cpu_limit": 2}],
+    )
+
+
+class UnlistedChoice(FileModel):
+    """A field for a value that no choice lists."""
+
+    other_spellings: ClassVar[Mapping[str, str]] = {
+        "display_name": "displayName",
+        "display_name_in_choices": "displayNameInChoices",
+        "validation_regex": "validationRegex",
+        "validation_message": "validationMessage",
+        "kubespawner_override": "kubespawnerOverride",
+    }
+
+    enabled: Flag = Field(
+        default=False,
+        description="Whether the field is offered.",
+        examples=[True],
+    )
+    display_name: ShortText | None = Field(
+        default=None,
+        description="The field's label.",
+        examples=["Image"],
+    )
+    display_name_in_choices: ShortText | None = Field(
+        default=None,
+        description="The entry of the list that opens the field.",
+        examples=["Other…"],
+    )
+    validation_regex: Regex | None = Field(
+        default=None,
+        description="Regular expression that the whole value must match.",
+        examples=[r"ghcr\.io/example/[a-z-]+:.+"],
+    )
+    validation_message: LongText | None = Field(
+        default=None,
+        description="What is said of a value that does not match.",
+        examples=["An image of ghcr.io/example, with its tag."],
+    )
+    kubespawner_override: Override = Field(
+        default_factory=nothing,
+        description="Settings of KubeSpawner; `{value}` in their texts stands for what was typed.",
+        examples=[{"image": "{value}"}],
+    )
+
+
+class ProfileOption(FileModel):
+    """Something that may be chosen within a profile."""
+
+    other_spellings: ClassVar[Mapping[str, str]] = {
+        "display_name": "displayName",
+        "unlisted_choice": "unlistedChoice",
+    }
+
+    display_name: ShortText | None = Field(
+        default=None,
+        description="What the spawn page shows; without it the option's own name.",
+        examples=["CPUs"],
+    )
+    choices: Annotated[
+        Mapping[EntryName, OptionChoice],
+        AfterValidator(MappingProxyType),
+    ] = Field(
+        default_factory=nothing,
+        description="What may be chosen, in this order, by name.",
+        examples=[{"two": {"displayName": "Two CPUs", "kubespawnerOverride": {"cpu_limit": 2}}}],
+        max_length=MOST_CHOICES,
+    )
+    unlisted_choice: UnlistedChoice | None = Field(
+        default=None,
+        description="A field for a value that no choice lists.",
+        examples=[{"enabled": True, "displayName": "Image", "kubespawnerOverride": {"image": "{value}"}}],
+    )
+
+    @classmethod
+    def contradictions(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """Find options with nothing to choose and options with two defaults."""
+        yield from two_spellings(cls, data)
+        choices = data.get("choices")
+        if not choices and not _is_enabled(data.get("unlistedChoice", data.get("unlisted_choice"))):
+            rule = "an option needs choices or an enabled unlistedChoice"
+            yield Fault(
+                Code.BAD_PROFILE, "nothing to choose", rule, "add choices, or remove the option", at_key=True
+            )
+        if isinstance(choices, dict):
+            defaults = [key for key, choice in choices.items() if _is_default(choice)]
+            for key in defaults[1:]:
+                yield Fault(
+                    Code.BAD_PROFILE,
+                    f"a second default {got(key)}",
+                    f"{defaults[0]!r} is the default already",
+                    "keep one",
+                    ("choices", key, "default"),
+                )
+
+
+class Profile(FileModel):
+    """One kind of server that a person may choose."""
+
+    other_spellings: ClassVar[Mapping[str, str]] = {
+        "display_name": "displayName",
+        "kubespawner_override": "kubespawnerOverride",
+        "profile_options": "options",
+    }
+
+    slug: EntryName = Field(
+        default="",
+        description="Name in links, the REST API and saved choices; without it made from displayName.",
+        examples=["big"],
+    )
+    display_name: ShortText = Field(
+        description="What the spawn page shows. Untrusted text: shown as it is, never as HTML.",
+        examples=["Big"],
+    )
+    description: LongText | None = Field(
+        default=None,
+        description="A sentence or two below the name.",
+        examples=["For data that does not fit into the standard size."],
+    )
+    image: Image | None = Field(
+        default=None,
+        description="Image of the server: the name of a platform image, or a reference with tag or digest.",
+        examples=["python-3.13", "ghcr.io/example/jupyter:2026-11-01"],
+    )
+    resources: Resources | None = Field(
+        default=None,
+        description="Size of the server; what it leaves out the team and the platform decide.",
+        examples=[{"memoryLimit": "32G", "cpuLimit": "4"}],
+    )
+    interface: Interface | None = Field(
+        default=None,
+        description="What a started server opens with.",
+        examples=["lab"],
+    )
+    default: Flag = Field(
+        default=False,
+        description="Whether this profile is selected at first; without one the first is.",
+        examples=[True],
+    )
+    options: Annotated[
+        Mapping[EntryName, ProfileOption],
+        AfterValidator(MappingProxyType),
+    ] = Field(
+        default_factory=nothing,
+        description="What may be chosen within the profile, by name.",
+        examples=[{"cpus": {"choices": {"two": {"kubespawnerOverride": {"cpu_limit": 2}}}}}],
+        max_length=50,
+    )
+    kubespawner_override: Override = Field(
+        default_factory=nothing,
+        description="Further settings of KubeSpawner, by trait name; checked when the file is loaded.",
+        examples=[{"extra_resource_limits": {"nvidia.com/gpu": "1"}}],
+    )
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Add the slug where the file leaves it out, as KubeSpawner would make it."""
+        name = data.get("displayName")
+        if "slug" not in data and isinstance(name, str):
+            return data | {"slug": slugify(name, max_length=_LONGEST_SLUG)}
+        return data
+
+    @classmethod
+    def contradictions(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """Find one setting in two spellings, and options whose names mean something else."""
+        yield from two_spellings(cls, data)
+        for key in ("options", "profile_options"):
+            options = data.get(key)
+            for name in options if isinstance(options, dict) else ():
+                if name in RESERVED_OPTIONS:
+                    message, rule = (
+                        f"an option's name {got(name)}",
+                        "a start itself has options 'team' and 'profile'",
+                    )
+                    yield Fault(Code.BAD_PROFILE, message, rule, "rename it", (key, name), at_key=True)
+
+
+MOST_PROFILES = 100
+
+
+def two_spellings(model: type[FileModel], data: Mapping[str, Any]) -> Iterable[Fault]:
+    """Find keys that stand in one mapping in both spellings."""
+    for other, ours in model.other_spellings.items():
+        if other in data and ours in data:
+            message, rule = f"written in two ways {got(other)}", f"{ours!r} says the same"
+            yield Fault(Code.TWO_SPELLINGS, message, rule, "keep one", (other,), at_key=True)
+
+
+def profile_contradictions(profiles: Any) -> Iterable[Fault]:
+    """Find a slug twice and a second default among the profiles of one file; tells paths below `profiles`."""
+    slugs: dict[str, int] = {}
+    default: int | None = None
+    for index, profile in enumerate(profiles if isinstance(profiles, list) else ()):
+        if not isinstance(profile, dict):
+            continue
+        slug = profile.get("slug", profile.get("displayName", profile.get("display_name")))
+        slug = (
+            slug
+            if "slug" in profile or not isinstance(slug, str)
+            else slugify(slug, max_length=_LONGEST_SLUG)
+        )
+        if isinstance(slug, str) and slugs.setdefault(slug, index) != index:
+            rule = f"profile {slugs[slug] + 1} of this file has it"
+            yield Fault(
+                Code.BAD_PROFILE, f"a slug twice {got(slug)}", rule, "write another slug", (index, "slug")
+            )
+        if _is_default(profile):
+            if default is not None:
+                rule = f"profile {default + 1} of this file is the default already"
+                yield Fault(Code.BAD_PROFILE, "a second default", rule, "keep one", (index, "default"))
+            default = index if default is None else default
+
+
+def _is_default(data: Any) -> bool:
+    return isinstance(data, dict) and str(data.get("default", "")).lower() == "true"
+
+
+def _is_enabled(data: Any) -> bool:
+    return isinstance(data, dict) and str(data.get("enabled", "")).lower() == "true"

@@ -1,0 +1,53 @@
+"""How a value of a file is shown in a message: quoted, short, with its neighbours suggested."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST_SHOWN = 60
+"""Characters of a value that a message shows; enough to find it, short enough for one line."""
+
+
+def quoted(value: object) -> str:
+    """Quote a value for a message: the text as Python would write it, or the kind of thing it is.
+
+    Mappings and lists are named, never shown: they may be long, and may hold what should not be in a log.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        text = str(value)
+        return repr(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return "a mapping" if hasattr(value, "keys") else "a list"
+
+
+def got(value: object) -> str:
+    """Give `(got …)`, the part of a message that shows the offending value."""
+    return f"(got {quoted(value)})"
+
+
+def listed(values: Iterable[str]) -> str:
+    """List allowed values in a stable order: `'lab', 'notebook' or 'rstudio'`."""
+    names = [repr(value) for value in values]
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def suggestion(value: str, known: Iterable[str]) -> str | None:
+    """Find the name that was probably meant: the same but for case, `-` and `_`, or a near miss."""
+    names = {_folded(name): name for name in sorted(known, reverse=True)}
+    near = get_close_matches(_folded(value[:LONGEST_SHOWN]), names, n=1, cutoff=0.7)
+    return names[near[0]] if near else None
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("-", "").replace("_", "")
