@@ -15,9 +15,9 @@ How the levels meet, key by key:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from jupyterhub_knada.teams.levels import Level, Sourced, find, merge
 from jupyterhub_knada.teams.secret_names import team_secret_name
@@ -26,9 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jupyterhub_knada.teams.loading import LoadedPlatform, LoadedTeam
-    from jupyterhub_knada.teams.model import PlatformImage, Profile, ProfileOption
+    from jupyterhub_knada.teams.model import PlatformImage, Profile, ProfileOption, TeamFile
 
-__all__ = ["EffectiveProfile", "EffectiveTeam", "IdleTimeout", "Interface", "Sourced", "effective_team"]
+__all__ = [
+    "EffectiveProfile",
+    "EffectiveTeam",
+    "IdleTimeout",
+    "Interface",
+    "Sourced",
+    "effective_team",
+    "pin_images",
+]
+
+_SaysImage = TypeVar("_SaysImage", "TeamFile", "Profile")
 
 IdleTimeout = int | Literal["never"]
 """Seconds, or `never`: the server is not stopped for being idle."""
@@ -270,8 +280,8 @@ def _image(
 ) -> tuple[Sourced[str] | None, PlatformImage | None]:
     """Give the image as a full reference, and the platform's image that it is, if it is one."""
     images = platform.platform.images
-    default = next((image.name for image in images if image.default), None)
-    said = find(levels, ("image",), otherwise=default and Sourced(default, ""))
+    default = next((Sourced(image.name, "") for image in images if image.default), None)
+    said = find(levels, ("image",), otherwise=default)
     if said is None:
         return None, None
     for index, image in enumerate(images):
@@ -281,3 +291,21 @@ def _image(
             source = f"{said.source}, {named}" if said.source else named
             return Sourced(image.image, source), image
     return said, None
+
+
+def pin_images(team: LoadedTeam, platform: LoadedPlatform) -> LoadedTeam:
+    """Give the same team with full references in place of the names of platform images.
+
+    For a team that is served as it last held while the platform's file moves on: a name that the platform has
+    dropped since would be read as an image of somebody else's registry.
+    """
+    references = {image.name: image.image for image in platform.platform.images}
+    profiles = tuple(_pinned(profile, references) for profile in team.team.profiles)
+    pinned = _pinned(team.team, references)
+    return replace(team, team=pinned.model_copy(update={"profiles": profiles}) if profiles else pinned)
+
+
+def _pinned(says: _SaysImage, references: Mapping[str, str]) -> _SaysImage:
+    if says.image is None or says.image not in references:
+        return says
+    return says.model_copy(update={"image": references[says.image]})

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from jupyterhub_knada.errors import Problem
     from jupyterhub_knada.teams.loading import ClosedTeam, LoadedPlatform, LoadedTeam
@@ -30,9 +30,10 @@ class Snapshot:
     problems: tuple[Problem, ...]
     """All problems and warnings of all files as they are now, sorted."""
     stale: frozenset[str] = frozenset()
-    """Slugs of served teams whose file is broken now and was not before."""
+    """Slugs of served teams whose file is broken now: they are served as they last held."""
     _by_user: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _by_group: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    _closed_by_user: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def teams_of_user(self, user: str) -> frozenset[str]:
         """Give the slugs of the served teams that name `user` under users or leads. O(1)."""
@@ -42,22 +43,24 @@ class Snapshot:
         """Give the slugs of the served teams that name `group` (its name or id as in the claim). O(1)."""
         return self._by_group.get(group_key(group), frozenset())
 
+    def closed_teams_of_user(self, user: str) -> frozenset[str]:
+        """Give the slugs of the closed teams whose file, as far as it can be read, names `user`. O(1)."""
+        return self._closed_by_user.get(user.lower(), frozenset())
+
     @property
     def groups(self) -> frozenset[str]:
         """All groups that served teams name, as the team files spell them."""
         return frozenset(group for team in self.teams.values() for group in team.team.groups)
 
     def __post_init__(self) -> None:
-        """Build the two look-ups once."""
-        by_user: dict[str, set[str]] = {}
-        by_group: dict[str, set[str]] = {}
-        for slug, loaded in self.teams.items():
-            for user in (*loaded.team.users, *loaded.team.leads):
-                by_user.setdefault(user.lower(), set()).add(slug)
-            for group in loaded.team.groups:
-                by_group.setdefault(group_key(group), set()).add(slug)
-        object.__setattr__(self, "_by_user", _frozen(by_user))
-        object.__setattr__(self, "_by_group", _frozen(by_group))
+        """Build the look-ups once."""
+        teams = self.teams.items()
+        named = ((name, slug) for slug, held in teams for name in (*held.team.users, *held.team.leads))
+        groups = ((group_key(group), slug) for slug, held in teams for group in held.team.groups)
+        refused = ((user, slug) for slug, closed in self.closed.items() for user in closed.users)
+        object.__setattr__(self, "_by_user", _index(named))
+        object.__setattr__(self, "_by_group", _index(groups))
+        object.__setattr__(self, "_closed_by_user", _index(refused))
 
 
 def group_key(group: str) -> str:
@@ -65,5 +68,9 @@ def group_key(group: str) -> str:
     return " ".join(group.split())
 
 
-def _frozen(index: dict[str, set[str]]) -> Mapping[str, frozenset[str]]:
-    return MappingProxyType({key: frozenset(slugs) for key, slugs in index.items()})
+def _index(pairs: Iterable[tuple[str, str]]) -> Mapping[str, frozenset[str]]:
+    """Collect the slugs that stand beside each name."""
+    slugs: dict[str, set[str]] = {}
+    for name, slug in pairs:
+        slugs.setdefault(name, set()).add(slug)
+    return MappingProxyType({name: frozenset(found) for name, found in slugs.items()})
