@@ -67,8 +67,8 @@ class Culler:
         except (HTTPClientError, OSError) as error:
             log.error(_explain_stop(self.api_url, error))  # noqa: TRY400 - the sentence says all
             return False
-        except (ValueError, KeyError, TypeError) as error:
-            log.error("Culler pass stopped, nothing culled: the hub's answer has another shape (%s)", error)  # noqa: TRY400
+        except (ValueError, KeyError) as error:
+            log.error(_explain_stop(self.api_url, error))  # noqa: TRY400 - as above
             return False
         return True
 
@@ -78,7 +78,10 @@ class Culler:
             self.api_url + POLICIES_PATH, headers={"Authorization": f"token {self.api_token}"}
         )
         response = await AsyncHTTPClient().fetch(request)
-        servers = json.loads(response.body)["servers"]
+        answer = json.loads(response.body)
+        servers = answer.get("servers") if isinstance(answer, dict) else None
+        if not isinstance(servers, dict):
+            raise ValueError("not a mapping of servers")  # noqa: TRY004 - what the network said, not a caller
         return {name: IdlePolicy.from_dict(told) for name, told in servers.items()}
 
     async def run(self, every_seconds: int) -> None:
@@ -118,7 +121,7 @@ def build_arbiter(policies: Mapping[str, IdlePolicy | None], now: datetime) -> C
     return arbitrate
 
 
-def _explain_stop(api_url: str, error: HTTPClientError | OSError) -> str:
+def _explain_stop(api_url: str, error: Exception) -> str:
     """Say why a pass stopped, without the reply or the token."""
     if isinstance(error, HTTPClientError) and error.code == 403:  # noqa: PLR2004 - HTTP "Forbidden"
         why = (
@@ -130,7 +133,9 @@ def _explain_stop(api_url: str, error: HTTPClientError | OSError) -> str:
             f"{api_url}{POLICIES_PATH} gave 404; configure() adds it to JupyterHub.extra_handlers: "
             "does a later line replace that?"
         )
-    else:
+    elif isinstance(error, (HTTPClientError, OSError)):
         told = f"{error.code}" if isinstance(error, HTTPClientError) else type(error).__name__
         why = f"{api_url} did not answer ({told}); the next pass tries again"
+    else:
+        why = f"{api_url} answered in another shape ({type(error).__name__}); is this a hub with the package?"
     return f"Culler pass stopped, nothing culled: {why} [{Code.CULLER_STOPPED}]"

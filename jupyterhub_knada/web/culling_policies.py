@@ -11,7 +11,7 @@ from tornado.web import HTTPError
 
 from jupyterhub_knada.access.roles import CULLING_POLICIES_SCOPE
 from jupyterhub_knada.culling.policy import IdlePolicy
-from jupyterhub_knada.servers.plans import _decide_idle_timeout as decide_idle_timeout
+from jupyterhub_knada.servers.plans import decide_idle_timeout
 from jupyterhub_knada.teams.effective import effective_team
 
 if TYPE_CHECKING:

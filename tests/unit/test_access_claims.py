@@ -1,0 +1,110 @@
+"""What an identity provider says about somebody, read without trusting its shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyterhub_knada.access.claims import find_claim, read_group_claim, read_ident
+from jupyterhub_knada.errors import Code, Refusal
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@pytest.mark.parametrize(
+    ("claims", "groups"),
+    [
+        pytest.param({"groups": ["a", "b"]}, frozenset({"a", "b"}), id="a list"),
+        pytest.param({"groups": []}, frozenset(), id="empty is known to be empty"),
+        pytest.param({"groups": ["a", "", " "]}, frozenset({"a"}), id="blank names are no groups"),
+        pytest.param({"groups": ["a", "a"]}, frozenset({"a"}), id="a group told twice"),
+    ],
+)
+def test_group_claim_with_a_list_is_known(claims: dict[str, Any], groups: frozenset[str]) -> None:
+    """A claim that is a list of names says which groups somebody is in, even if there are none."""
+    read = read_group_claim(claims, "groups")
+    assert read.groups == groups
+    assert read.gap == ""
+
+
+@pytest.mark.parametrize(
+    ("claims", "gap"),
+    [
+        pytest.param({}, "has no claim 'groups'", id="absent"),
+        pytest.param({"groups": None}, "has no claim 'groups'", id="null"),
+        pytest.param({"_claim_names": {"groups": "src1"}}, "in too many groups", id="Entra's overage"),
+        pytest.param({"hasgroups": True}, "in too many groups", id="Entra's overage, implicit flow"),
+        pytest.param({"_claim_names": "groups"}, "has no claim 'groups'", id="an overage of no known shape"),
+        pytest.param({"groups": "admins"}, "not a list of names (got a str)", id="one text"),
+        pytest.param({"groups": {"a": 1}}, "not a list of names (got a dict)", id="a mapping"),
+        pytest.param({"groups": True}, "not a list of names (got a bool)", id="a boolean"),
+        pytest.param({"groups": ["a", 7]}, "entries that are not text", id="a number among the names"),
+    ],
+)
+def test_group_claim_without_a_list_is_unknown(claims: dict[str, Any], gap: str) -> None:
+    """A claim that is absent or has another shape is a gap with a reason, never an empty claim."""
+    read = read_group_claim(claims, "groups")
+    assert read.groups is None
+    assert gap in read.gap
+
+
+@given(claims=st.dictionaries(st.sampled_from(["groups", "_claim_names", "hasgroups", "x"]), JSON))
+def test_group_claim_of_any_shape_is_read_without_an_error(claims: dict[str, Any]) -> None:
+    """Whatever a provider sends, the claim is either a set of texts or a gap with a reason."""
+    read = read_group_claim(claims, "groups")
+    if read.groups is None:
+        assert read.gap
+    else:
+        assert all(isinstance(group, str) for group in read.groups)
+
+
+def test_group_claim_gap_never_carries_a_value() -> None:
+    """What a claim says may be personal: the gap's reason names the claim and its type only."""
+    assert "sikkerhet" not in read_group_claim({"groups": "sikkerhet"}, "groups").gap
+
+
+@pytest.mark.parametrize(
+    ("claims", "name", "found"),
+    [
+        pytest.param({"a.b": 1, "a": {"b": 2}}, "a.b", 1, id="the exact name comes first"),
+        pytest.param({"realm_access": {"roles": ["x"]}}, "realm_access.roles", ["x"], id="a nested claim"),
+        pytest.param(
+            {"https://example.org/groups": []}, "https://example.org/groups", [], id="a URL as name"
+        ),
+        pytest.param({"a": "text"}, "a.b", None, id="a path through a text"),
+        pytest.param({}, "a.b", None, id="nothing there"),
+    ],
+)
+def test_claim_by_name_or_path_is_found(claims: dict[str, Any], name: str, found: object) -> None:
+    """A claim is found by its exact name, else by a path of names with dots."""
+    assert find_claim(claims, name) == found
+
+
+def test_ident_in_upper_case_is_lowered() -> None:
+    """User names are lower-case idents, whatever the directory's case."""
+    assert read_ident(" E152435 ", "sam") == "e152435"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        pytest.param(None, "the claim 'sam' is missing", id="missing"),
+        pytest.param("", "the claim 'sam' is empty", id="empty"),
+        pytest.param("  ", "the claim 'sam' is empty", id="blank"),
+        pytest.param(7, "the claim 'sam' is not text", id="a number"),
+        pytest.param(["e1"], "the claim 'sam' is not text", id="a list"),
+    ],
+)
+def test_ident_that_is_unusable_is_refused(value: object, told: str) -> None:
+    """A sign-in without a user name is refused with the name of the claim that should have had it."""
+    refusal = read_ident(value, "sam")
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is Code.BAD_IDENT
+    assert refusal.status == 403
+    assert told in refusal.message
