@@ -1,0 +1,125 @@
+"""What one person may choose now: their teams, each with the profiles that it offers.
+
+Built afresh from the live snapshot for every page and every start, so that a team that somebody has left,
+or a profile that is gone, is gone at once. Pure: no hub, no Kubernetes, no clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.teams.effective import effective_team
+from jupyterhub_knada.teams.membership import decide_memberships
+from jupyterhub_knada.teams.quoting import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import date
+
+    from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam
+    from jupyterhub_knada.teams.membership import Membership
+    from jupyterhub_knada.teams.model import PlatformFile
+    from jupyterhub_knada.teams.registry import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class TeamOffer:
+    """One team of the person, with what it offers: never without a profile."""
+
+    team: EffectiveTeam
+    profiles: tuple[EffectiveProfile, ...]
+    """In the order of the files; at least one."""
+    reason: str
+    """Why the person is in this team, in words, e.g. `users of teams/kyrre.yaml`."""
+
+    @property
+    def slug(self) -> str:
+        """The team's slug: the value of the option `team`."""
+        return self.team.slug
+
+    @property
+    def default_profile(self) -> EffectiveProfile:
+        """The profile that starts where none is named: the one marked as default, else the first."""
+        return next((profile for profile in self.profiles if profile.is_default), self.profiles[0])
+
+    def find_profile(self, slug: str) -> EffectiveProfile | None:
+        """Give the profile with exactly this slug, None where the team has none (any more)."""
+        return next((profile for profile in self.profiles if profile.slug == slug), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What this person may choose now: either teams, or a refusal that says why there is none."""
+
+    user: str
+    teams: tuple[TeamOffer, ...]
+    """Sorted by display name, then by slug; empty exactly where `refusal` is set."""
+    refusal: Refusal | None = None
+    platform: PlatformFile | None = None
+    """Whose bounds hold for what a person writes herself, e.g. an image; None: there are no bounds."""
+
+    def find_team(self, slug: str) -> TeamOffer | None:
+        """Give the offer of the team with exactly this slug, None where the person is not in it."""
+        return next((offer for offer in self.teams if offer.slug == slug), None)
+
+
+def build_offer(user: str, groups: Collection[str] | None, snapshot: Snapshot, today: date) -> Offer:
+    """Decide what `user` may choose now.
+
+    Args:
+        user: Name of the owner of the server, lower-case. Not of the one who asks: an admin who starts
+            somebody's server chooses from that person's teams.
+        groups: The person's group claims at the last refresh; None where they are unknown.
+        snapshot: The team files as they hold now.
+        today: Decides which images are past their end of life.
+
+    Returns:
+        An offer with at least one team, or one with a refusal. Never both, never neither.
+    """
+    decision = decide_memberships(user, groups, snapshot)
+    if decision.refusal is not None:
+        return Offer(user, (), decision.refusal)
+    platform = snapshot.platform.platform if snapshot.platform is not None else None
+    offers = [
+        _offer_team(membership, snapshot, platform, today)
+        for membership in decision.memberships
+        if membership.team in snapshot.teams
+    ]
+    teams = sorted((offer for offer in offers if offer.profiles), key=_by_name)
+    if not teams:
+        return Offer(user, (), _nothing_left(user, offers), platform)
+    return Offer(user, tuple(teams), None, platform)
+
+
+def _offer_team(
+    membership: Membership, snapshot: Snapshot, platform: PlatformFile | None, today: date
+) -> TeamOffer:
+    team = effective_team(snapshot.platform, snapshot.teams[membership.team])
+    profiles = team.profiles
+    if platform is not None and platform.hide_end_of_life:
+        profiles = tuple(profile for profile in profiles if not is_past_end_of_life(profile, today))
+    return TeamOffer(team, profiles, membership.reason)
+
+
+def is_past_end_of_life(profile: EffectiveProfile, today: date) -> bool:
+    """Say whether the profile's image is one of the platform's whose last day is over."""
+    end_of_life = profile.image_info.end_of_life if profile.image_info is not None else None
+    return end_of_life is not None and end_of_life < today
+
+
+def _by_name(offer: TeamOffer) -> tuple[str, str]:
+    return offer.team.display_name.casefold(), offer.slug
+
+
+def _nothing_left(user: str, offers: Iterable[TeamOffer]) -> Refusal:
+    """Say that every profile of every team is hidden, and whom to ask."""
+    teams = [offer.team for offer in offers]
+    names = ", ".join(quoted(team.slug) for team in teams)
+    contacts = sorted({team.contact for team in teams if team.contact})
+    return Refusal(
+        Code.NOTHING_TO_OFFER,
+        f"{user} is in {names}, but every image that could be started is past its end of life.",
+        f"Ask {' or '.join(contacts) or 'the admins of this hub'} for a profile with a newer image.",
+    )

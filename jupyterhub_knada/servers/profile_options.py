@@ -1,0 +1,170 @@
+"""The options of a profile: which values they take, and what these override.
+
+Stock KubeSpawner's `profile_options` with one difference: nothing of it is trusted. An unlisted choice has
+to be switched on, match its regular expression from end to end, and the image that comes out has to be
+within the platform's bounds, even when no profile was named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from jupyterhub_knada.errors import Code, Refusal, RefusedError
+from jupyterhub_knada.servers.raw_options import UNLISTED_SUFFIX
+from jupyterhub_knada.teams.quoting import quoted, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jupyterhub_knada.teams.effective import EffectiveProfile
+    from jupyterhub_knada.teams.model import OptionChoice, ProfileOption
+
+MAX_OWN_TEXT_LENGTH: Final = 512
+"""Characters of an unlisted choice: an image reference fits, a slow pattern gets no long text."""
+_LISTED_AT_MOST: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class OptionValue:
+    """What was chosen for one option of a profile."""
+
+    value: str
+    """The key of a listed choice, or the person's own text."""
+    is_unlisted: bool = False
+
+
+def name_them(value: str, known: Iterable[str]) -> str:
+    """Say which values there are, the near miss first, as whole sentences."""
+    names = sorted(known)
+    near = suggestion(value, names)
+    did_you_mean = f"Did you mean {quoted(near)}? " if near else ""
+    listed = ", ".join(map(quoted, names[:_LISTED_AT_MOST]))
+    more = f" and {len(names) - _LISTED_AT_MOST} more" if len(names) > _LISTED_AT_MOST else ""
+    return f"{did_you_mean}There are: {listed}{more}."
+
+
+def default_choice(option: ProfileOption) -> str | None:
+    """Give the key of the choice that holds where none is chosen: the one marked so, else the first.
+
+    None where the option has no listed choices: then it overrides nothing until somebody writes a text.
+    """
+    marked = (key for key, choice in option.choices.items() if choice.default)
+    return next(marked, next(iter(option.choices), None))
+
+
+def check_option(profile: EffectiveProfile, name: str, chosen: OptionValue) -> None:
+    """Check one value against the option as the profile has it now.
+
+    Args:
+        profile: Has an option `name`, or not (any more).
+        name: The option's name, without any suffix.
+        chosen: What was chosen for it.
+
+    Raises:
+        RefusedError: UNKNOWN_OPTION, status 400.
+    """
+    option = profile.options.get(name)
+    if option is None:
+        _refuse(
+            f"Profile {quoted(profile.slug)} has no option {quoted(name)}.",
+            "Open the start page and choose there.",
+        )
+    if chosen.is_unlisted:
+        _check_own_text(profile, name, option, chosen.value)
+    elif chosen.value not in option.choices:
+        _refuse(
+            f"Option {quoted(name)} of profile {quoted(profile.slug)} has no choice {quoted(chosen.value)}.",
+            name_them(chosen.value, option.choices)
+            if option.choices
+            else f"Write your own as {name}{UNLISTED_SUFFIX}.",
+        )
+
+
+def _check_own_text(profile: EffectiveProfile, name: str, option: ProfileOption, text: str) -> None:
+    of = f"option {quoted(name)} of profile {quoted(profile.slug)}"
+    unlisted = option.unlisted_choice
+    if unlisted is None or not unlisted.enabled:
+        _refuse(f"{of.capitalize()} takes no text of your own.", name_them(text, option.choices))
+    if not text.strip():
+        _refuse(f"The text for {of} is empty.", "Write it, or choose from the list.")
+    if len(text) > MAX_OWN_TEXT_LENGTH:
+        _refuse(
+            f"The text for {of} has {len(text)} characters; at most {MAX_OWN_TEXT_LENGTH} are taken.",
+            "Write a shorter one.",
+        )
+    pattern = unlisted.validation_regex
+    if pattern and not _matches(pattern, text):
+        rule = unlisted.validation_message or f"It has to match {pattern}."
+        _refuse(f"{quoted(text)} is not taken for {of}.", rule)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Match from end to end: KubeSpawner's `re.match` lets pass what stands behind a newline."""
+    try:
+        return re.fullmatch(pattern, text) is not None
+    except re.error:
+        # The loader refuses such a pattern; a rule that cannot be read lets nothing through.
+        return False
+
+
+def option_overrides(
+    profile: EffectiveProfile, chosen: Mapping[str, OptionValue]
+) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Give what the options of a profile override: `(option name, override)`, in the profile's order.
+
+    Args:
+        profile: The profile that is started.
+        chosen: Checked values by option name; an option that is not there gives its default choice.
+
+    Returns:
+        KubeSpawner overrides as written, where `{value}` in an unlisted choice's texts is the person's own
+        text. An option without listed choices for which nothing was written gives nothing.
+    """
+    overrides = []
+    for name, option in profile.options.items():
+        value = chosen.get(name)
+        if value is not None and value.is_unlisted and option.unlisted_choice is not None:
+            override = _fill_in(option.unlisted_choice.kubespawner_override, value.value)
+        else:
+            choice = _listed_choice(option, value)
+            override = choice.kubespawner_override if choice is not None else {}
+        if override:
+            overrides.append((name, override))
+    return tuple(overrides)
+
+
+def _listed_choice(option: ProfileOption, value: OptionValue | None) -> OptionChoice | None:
+    key = value.value if value is not None else default_choice(option)
+    return option.choices.get(key) if key is not None else None
+
+
+def _fill_in(template: Any, text: str) -> Any:
+    """Put the text where the template says `{value}`.
+
+    Not `str.format`, as KubeSpawner does: its fields reach into attributes and can ask for gigabytes of
+    padding.
+    """
+    if isinstance(template, str):
+        return template.replace("{value}", text)
+    if isinstance(template, list | tuple):
+        return [_fill_in(item, text) for item in template]
+    if isinstance(template, Mapping):
+        return {_fill_in(key, text): _fill_in(value, text) for key, value in template.items()}
+    return template
+
+
+def resulting_image(profile: EffectiveProfile, chosen: Mapping[str, OptionValue]) -> str | None:
+    """Give the image that this profile starts with these options; None: the hub's own."""
+    image = profile.image.value if profile.image is not None else None
+    for override in (profile.override, *(override for _, override in option_overrides(profile, chosen))):
+        said = override.get("image")
+        if isinstance(said, str):
+            image = said
+    return image
+
+
+def _refuse(message: str, remedy: str) -> NoReturn:
+    raise RefusedError(Refusal(Code.UNKNOWN_OPTION, message, remedy, status=400))
