@@ -86,7 +86,8 @@ def format_quantity(value: Fraction, style: str = "decimal") -> str:
     written = _largest_suffix(value, list(_DECIMAL.items()))
     if style != "exponent":
         return written
-    number, suffix = re.fullmatch(r"(-?\d+)(\w*)", written).groups()  # type: ignore[union-attr]  own output
+    number = written.rstrip("numkMGTPE")
+    suffix = written.removeprefix(number)
     exponents = {"n": "e-9", "u": "e-6", "m": "e-3", "": "", "k": "e3", "M": "e6", "G": "e9"}
     return number + (exponents | {"T": "e12", "P": "e15", "E": "e18"})[suffix]
 

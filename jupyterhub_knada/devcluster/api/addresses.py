@@ -1,0 +1,85 @@
+"""Addresses of the API: which resource, namespace, name and subresource a path means.
+
+Source: `k8s.io/apiserver/pkg/endpoints/request/requestinfo.go` of 1.36.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from jupyterhub_knada.devcluster.api import kinds, statuses
+
+if TYPE_CHECKING:
+    from jupyterhub_knada.devcluster.api.kinds import Resource
+
+_ON_NAMESPACES: Final = frozenset({"status", "finalize"})
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a path means."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    subresource: str
+
+    def verb(self, method: str, *, watch: bool) -> str:
+        """Give the API's verb for an HTTP method.
+
+        Raises:
+            ApiError: 405 where the address does not take it.
+        """
+        named = bool(self.name)
+        verbs = {
+            "GET": "get" if named else ("watch" if watch else "list"),
+            "HEAD": "get" if named else "list",
+            "POST": "create",
+            "PUT": "update",
+            "PATCH": "patch",
+            "DELETE": "delete" if named else "deletecollection",
+        }
+        verb = verbs.get(method, "")
+        if not self._takes(verb):
+            raise statuses.method_not_allowed()
+        return verb
+
+    def _takes(self, verb: str) -> bool:
+        if self.subresource:
+            allowed = {"binding": {"create"}, "log": {"get"}, "finalize": {"update"}}
+            return verb in allowed.get(self.subresource, {"get", "update", "patch"})
+        if verb not in self.resource.verbs:
+            return False
+        if verb == "create":
+            return not self.name and bool(self.namespace or not self.resource.namespaced)
+        needs_name = verb in ("get", "update", "patch", "delete")
+        in_namespace = bool(self.namespace) or not self.resource.namespaced
+        return bool(self.name) == needs_name and (in_namespace or verb in ("list", "watch"))
+
+
+def parse_address(path: str) -> Address | None:
+    """Read a path below `/api/v1` or `/apis/GROUP/v1`; None where it names no resource that is served."""
+    parts = path.strip("/").split("/")
+    if parts[0] == "api" and len(parts) > 2 and parts[1] == "v1":  # noqa: PLR2004  api, version, resource
+        return _resource("", parts[2:])
+    if parts[0] == "apis" and len(parts) > 3 and parts[2] == "v1":  # noqa: PLR2004  apis, group, version, resource
+        return _resource(parts[1], parts[3:])
+    return None
+
+
+def _resource(group: str, parts: list[str]) -> Address | None:
+    namespace = ""
+    if parts[0] == "namespaces" and len(parts) > 2 and not (not group and parts[2] in _ON_NAMESPACES):  # noqa: PLR2004
+        namespace, parts = parts[1], parts[2:]
+    resource = kinds.BY_PATH.get((group, parts[0]))
+    if resource is None or len(parts) > 3:  # noqa: PLR2004  resource, name, subresource
+        return None
+    if namespace and not resource.namespaced:
+        return None
+    name, subresource = (*parts[1:], "", "")[:2]
+    if subresource and subresource not in resource.subresources:
+        return None
+    if resource.namespaced and name and not namespace:
+        return None
+    return Address(resource, namespace, name, subresource)

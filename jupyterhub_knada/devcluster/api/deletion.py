@@ -1,0 +1,180 @@
+"""Deletes objects: with grace, preconditions, finalizers and a policy for what they own.
+
+Source: `k8s.io/apiserver/pkg/registry/generic/registry/store.go` and `pkg/registry/core/pod/strategy.go` of 1.36.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyterhub_knada.devcluster.api import admission, kinds, statuses
+from jupyterhub_knada.devcluster.api.objects import Objects, uid_mismatch
+from jupyterhub_knada.devcluster.api.schema import DecodeError, Decoder, format_time
+
+if TYPE_CHECKING:
+    from jupyterhub_knada.devcluster.api.requests import Request
+    from jupyterhub_knada.devcluster.api.store import Stored
+
+Json = dict[str, Any]
+FOREGROUND: Final = "foregroundDeletion"
+ORPHAN: Final = "orphan"
+_POLICIES: Final = ("Background", "Foreground", "Orphan")
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """How an object is to be deleted."""
+
+    grace: int | None = None
+    """Seconds; None: what the pod says."""
+    policy: str = ""
+    uid: str = ""
+    revision: str = ""
+    dry_run: bool = False
+
+
+def read_options(body: Any, query: dict[str, str]) -> DeleteOptions:
+    """Read the options of a body, or of the query where there is no body.
+
+    Raises:
+        ApiError: 400 for a wrong type, 422 for a value that does not exist.
+    """
+    given: Json = dict(body) if isinstance(body, dict) else {}
+    if not given:
+        given = {key: query[key] for key in ("propagationPolicy",) if key in query}
+        if "gracePeriodSeconds" in query:
+            given["gracePeriodSeconds"] = _integer(query["gracePeriodSeconds"])
+        if "orphanDependents" in query:
+            given["orphanDependents"] = query["orphanDependents"] == "true"
+        if "dryRun" in query:
+            given["dryRun"] = [query["dryRun"]]
+    try:
+        options = Decoder().read(given, "meta.DeleteOptions")
+    except DecodeError as error:
+        raise statuses.bad_request(str(error)) from error
+    errors = _check(options)
+    if errors:
+        told = str(errors[0]) if len(errors) == 1 else "[" + ", ".join(map(str, errors)) + "]"
+        details = {
+            "group": "meta.k8s.io",
+            "kind": "DeleteOptions",
+            "causes": [{"reason": e.reason, "message": e.body, "field": e.field} for e in errors],
+        }
+        text = f'DeleteOptions.meta.k8s.io "" is invalid: {told}'
+        raise statuses.ApiError(422, "Invalid", text, details)
+    preconditions = options.get("preconditions", {})
+    orphan = ""
+    if "orphanDependents" in options:
+        orphan = "Orphan" if options["orphanDependents"] else "Background"
+    return DeleteOptions(
+        grace=options.get("gracePeriodSeconds"),
+        policy=options.get("propagationPolicy", orphan),
+        uid=preconditions.get("uid", ""),
+        revision=preconditions.get("resourceVersion", ""),
+        dry_run=bool(options.get("dryRun")),
+    )
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise statuses.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
+
+
+def _check(options: Json) -> list[statuses.FieldError]:
+    errors = []
+    policy = options.get("propagationPolicy")
+    if policy is not None and "orphanDependents" in options:
+        told = "orphanDependents and deletionPropagation cannot be both set"
+        errors.append(statuses.invalid("propagationPolicy", policy, told))
+    if policy is not None and policy not in _POLICIES:
+        errors.append(statuses.unsupported("propagationPolicy", policy, (*_POLICIES, "nil")))
+    if any(value != "All" for value in options.get("dryRun", [])):
+        errors.append(statuses.unsupported("dryRun", options["dryRun"], ("All",)))
+    return errors
+
+
+def delete(objects: Objects, request: Request, options: DeleteOptions) -> Stored | Json:
+    """Delete an object, or begin to; give what the answer shows.
+
+    Raises:
+        ApiError: 404; 403 for a namespace that cannot go; 409 for a precondition that does not hold.
+    """
+    current = objects.get(request)
+    _check_preconditions(request, current, options)
+    if request.resource is kinds.NAMESPACES and request.name in admission.IMMORTAL_NAMESPACES:
+        raise statuses.forbidden(request.resource, request.name, "this namespace may not be deleted")
+    if options.dry_run or request.dry_run:
+        return _answer(request, current, gone=True)
+    waiting, gone = _mark(objects, request, current, options)
+    return _answer(request, waiting, gone=gone)
+
+
+def _answer(request: Request, stored: Stored, *, gone: bool) -> Stored | Json:
+    if gone and not request.resource.returns_deleted:
+        metadata = stored.body["metadata"]
+        return statuses.success(request.resource, metadata["name"], metadata["uid"])
+    return stored
+
+
+def _check_preconditions(request: Request, current: Stored, options: DeleteOptions) -> None:
+    if options.uid and options.uid != current.body["metadata"]["uid"]:
+        raise statuses.conflict(request.resource, request.name, uid_mismatch(options.uid, current))
+    if options.revision and options.revision != str(current.revision):
+        told = (
+            f"Precondition failed: ResourceVersion in precondition: {options.revision}, ResourceVersion in object"
+            f" meta: {current.revision}"
+        )
+        raise statuses.conflict(request.resource, request.name, told)
+
+
+def _mark(objects: Objects, request: Request, current: Stored, options: DeleteOptions) -> tuple[Stored, bool]:
+    """Begin the deletion; give the object, and whether it is gone."""
+    body = copy.deepcopy(current.body)
+    metadata = body["metadata"]
+    metadata.pop("resourceVersion", None)
+    grace = _grace(request, body, options)
+    _add_finalizer(metadata, options.policy)
+    waits = bool(metadata.get("finalizers") or body.get("spec", {}).get("finalizers"))
+    began = "deletionTimestamp" in metadata
+    if not waits and not grace:
+        return objects.store.remove(request.resource, current.key), True
+    if began and grace >= metadata.get("deletionGracePeriodSeconds", 0) and not _adds(current, metadata):
+        return current, False
+    if not began and metadata.get("generation"):
+        metadata["generation"] += 1
+    if not began or grace < metadata.get("deletionGracePeriodSeconds", 0):
+        begun = request.now + timedelta(seconds=grace)
+        metadata["deletionTimestamp"] = format_time(begun)
+        metadata["deletionGracePeriodSeconds"] = grace
+    if request.resource is kinds.NAMESPACES:
+        body["status"]["phase"] = "Terminating"
+    return objects.store.put(request.resource, current.key, body), False
+
+
+def _adds(current: Stored, metadata: Json) -> bool:
+    return bool(metadata.get("finalizers", []) != current.body["metadata"].get("finalizers", []))
+
+
+def _grace(request: Request, body: Json, options: DeleteOptions) -> int:
+    """Give the seconds that a pod still has; none where nothing runs, and for every other kind."""
+    if request.resource is not kinds.PODS:
+        return 0
+    if not body["spec"].get("nodeName") or body["status"].get("phase") in ("Succeeded", "Failed"):
+        return 0
+    wanted = options.grace
+    if wanted is None:
+        if "deletionTimestamp" in body["metadata"]:
+            return int(body["metadata"]["deletionGracePeriodSeconds"])
+        wanted = body["spec"].get("terminationGracePeriodSeconds", 30)
+    return max(int(wanted), 1) if wanted < 0 else int(wanted)
+
+
+def _add_finalizer(metadata: Json, policy: str) -> None:
+    wanted = {"Foreground": FOREGROUND, "Orphan": ORPHAN}.get(policy)
+    if wanted and wanted not in metadata.get("finalizers", []):
+        metadata["finalizers"] = [*metadata.get("finalizers", []), wanted]

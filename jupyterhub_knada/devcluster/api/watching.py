@@ -1,0 +1,266 @@
+"""Lists and watches: what a client sees of a collection through its selectors, now and from a revision on.
+
+Source: the semantics of resourceVersion in lists and watches, and `k8s.io/apiserver/pkg/storage` of 1.36.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyterhub_knada.devcluster.api import statuses
+from jupyterhub_knada.devcluster.api.selectors import (
+    FieldRequirement,
+    Requirement,
+    matches_fields,
+    matches_labels,
+    read_field,
+)
+
+if TYPE_CHECKING:
+    from jupyterhub_knada.devcluster.api.kinds import Resource
+    from jupyterhub_knada.devcluster.api.store import Change, Collection, Store, Stored
+
+BOOKMARK_SECONDS: Final = 5.0
+"""How long a watch that asked for bookmarks is silent at most; a real API server takes about a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a client asked to see."""
+
+    namespace: str
+    labels: tuple[Requirement, ...]
+    fields: tuple[FieldRequirement, ...]
+    convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    """Makes the client's view of a stored object, where that is another one (events)."""
+
+    def matches(self, stored: Stored | None) -> bool:
+        """Tell whether the client sees an object."""
+        if stored is None or (self.namespace and stored.key[0] != self.namespace):
+            return False
+        if not matches_labels(self.labels, stored.body["metadata"].get("labels") or {}):
+            return False
+        if not self.fields:
+            return True
+        body = self.convert(stored.body) if self.convert else stored.body
+        return matches_fields(self.fields, lambda path: read_field(body, path))
+
+    def text(self, stored: Stored) -> str:
+        """Give an object as JSON, in the client's view, without `apiVersion` and `kind`."""
+        if self.convert is None:
+            return stored.text
+        return json.dumps(self.convert(stored.body), separators=(",", ":"), ensure_ascii=False)
+
+
+def with_type(text: str, resource: Resource) -> str:
+    """Put `kind` and `apiVersion` into an object's JSON."""
+    return f'{{"kind":"{resource.kind}","apiVersion":"{resource.group_version}",{text[1:]}'
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """What a list was asked for."""
+
+    limit: int = 0
+    token: str = ""
+    revision: str = ""
+    match: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    revision: int
+    after: str
+
+    def encode(self) -> str:
+        text = json.dumps({"v": "meta.k8s.io/v1", "rv": self.revision, "start": self.after + "\x00"})
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> _Token:
+        try:
+            found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            return cls(int(found["rv"]), str(found["start"]).rstrip("\x00"))
+        except (ValueError, KeyError, TypeError, binascii.Error) as error:
+            raise statuses.bad_request(f"continue key is not valid: {error}") from error
+
+
+def _path(stored: Stored) -> str:
+    return "/".join(part for part in stored.key if part)
+
+
+def list_objects(store: Store, resource: Resource, wanted: Filter, options: ListOptions) -> str:
+    """Give a list as JSON, `items` in the order of their keys, at most `limit` of them.
+
+    Raises:
+        ApiError: 400 for a token that is none, 410 for one that is too old, 504 for a revision to come.
+    """
+    revision, after = _place(store, options)
+    collection = store.collection(resource)
+    try:
+        state = collection.objects if revision == store.revision else collection.at(revision)
+    except statuses.ApiError as error:
+        raise _expired_token(options, error) from error
+    seen = sorted((s for s in state.values() if wanted.matches(s)), key=_path)
+    rest = [stored for stored in seen if _path(stored) > after] if after else seen
+    page = rest[: options.limit] if options.limit else rest
+    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+    if len(page) < len(rest):
+        metadata["continue"] = _Token(revision, _path(page[-1])).encode()
+        if not wanted.labels and not wanted.fields:
+            metadata["remainingItemCount"] = len(rest) - len(page)
+    items = ",".join(wanted.text(stored) for stored in page)
+    head = f'{{"kind":"{resource.kind}List","apiVersion":"{resource.group_version}"'
+    return f'{head},"metadata":{json.dumps(metadata, separators=(",", ":"))},"items":[{items}]}}'
+
+
+def _place(store: Store, options: ListOptions) -> tuple[int, str]:
+    if options.token:
+        if options.revision and options.revision != "0":
+            raise statuses.bad_request("specifying resource version is not allowed when using continue")
+        token = _Token.decode(options.token)
+        return token.revision, token.after
+    asked = parse_revision(options.revision)
+    if asked > store.revision:
+        raise statuses.too_new(asked, store.revision)
+    return (asked if options.match == "Exact" else store.revision), ""
+
+
+def _expired_token(options: ListOptions, error: statuses.ApiError) -> statuses.ApiError:
+    if not options.token:
+        return error
+    return statuses.expired(
+        "The provided continue parameter is too old to display a consistent list result. You must start a new list"
+        " without the continue parameter."
+    )
+
+
+def parse_revision(text: str) -> int:
+    """Read a resourceVersion; 0 where none is given.
+
+    Raises:
+        ApiError: 400 for anything but a number.
+    """
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise statuses.bad_request(
+            f"Invalid value: {statuses.go_quote(text)}: strconv.ParseUint: parsing "
+            f"{statuses.go_quote(text)}: invalid syntax"
+        )
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """What a watch was asked for."""
+
+    revision: str = ""
+    bookmarks: bool = False
+    seconds: float = 1800.0
+    """How long it lasts at most."""
+    initial_events: bool = False
+    """Whether the present objects come first and a bookmark says where they end (a watch-list)."""
+
+
+class Watch:
+    """One client's watch: JSON lines of events until its time is over, the server stops, or history is gone."""
+
+    def __init__(self, store: Store, resource: Resource, wanted: Filter, options: WatchOptions) -> None:
+        """Find where to begin; a revision that is forgotten is told in the stream, as a real API server does.
+
+        Raises:
+            ApiError: 400 for a revision that is none.
+        """
+        self._store = store
+        self._resource = resource
+        self._wanted = wanted
+        self._options = options
+        self._collection: Collection = store.collection(resource)
+        asked = parse_revision(options.revision)
+        starts_now = options.initial_events or not asked
+        self._first = store.all(resource, wanted.namespace) if starts_now else []
+        self._at = store.revision if starts_now else asked
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Give the events, each as a line of JSON; ends by itself."""
+        for stored in self._first:
+            if self._wanted.matches(stored):
+                yield self._line("ADDED", stored)
+        if self._options.initial_events and self._options.bookmarks:
+            yield self._bookmark({"k8s.io/initial-events-end": "true"})
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._options.seconds
+        waiter = asyncio.Event()
+        self._collection.wake(waiter)
+        try:
+            while not self._collection.is_closing:
+                waiter.clear()
+                try:
+                    changes = self._collection.since(self._at)
+                except statuses.ApiError as error:
+                    yield _error_line(error)
+                    return
+                for change in changes:
+                    self._at = change.revision
+                    line = self._event(change)
+                    if line is not None:
+                        yield line
+                if changes or await self._wait(waiter, end - loop.time()):
+                    continue
+                if loop.time() >= end:
+                    return
+                if self._options.bookmarks:
+                    yield self._bookmark()
+        finally:
+            self._collection.forget(waiter)
+
+    async def _wait(self, waiter: asyncio.Event, seconds: float) -> bool:
+        """Wait for a change; False when there is none and it is time for a bookmark or for the end."""
+        try:
+            async with asyncio.timeout(max(0.0, min(seconds, BOOKMARK_SECONDS))):
+                await waiter.wait()
+        except TimeoutError:
+            return waiter.is_set()
+        return True
+
+    def _event(self, change: Change) -> bytes | None:
+        before = self._wanted.matches(change.before)
+        after = self._wanted.matches(change.after)
+        if change.after is not None and after:
+            return self._line("MODIFIED" if before else "ADDED", change.after)
+        if before:
+            return self._line("DELETED", self._last(change))
+        return None
+
+    def _last(self, change: Change) -> Stored:
+        """Give what is shown of an object that left the client's sight: as it was last in it."""
+        if change.after is None or change.before is None:
+            return change.last
+        metadata = change.before.body["metadata"] | {"resourceVersion": str(change.revision)}
+        return type(change.last)(
+            change.last.key, change.revision, change.before.body | {"metadata": metadata}
+        )
+
+    def _line(self, event: str, stored: Stored) -> bytes:
+        text = with_type(self._wanted.text(stored), self._resource)
+        return f'{{"type":"{event}","object":{text}}}\n'.encode()
+
+    def _bookmark(self, annotations: dict[str, str] | None = None) -> bytes:
+        self._at = max(self._at, self._store.revision)
+        metadata: dict[str, Any] = {"resourceVersion": str(self._at), "creationTimestamp": None}
+        if annotations:
+            metadata["annotations"] = annotations
+        kind = {"kind": self._resource.kind, "apiVersion": self._resource.group_version}
+        body = kind | {"metadata": metadata}
+        return (json.dumps({"type": "BOOKMARK", "object": body}) + "\n").encode()
+
+
+def _error_line(error: statuses.ApiError) -> bytes:
+    return (json.dumps({"type": "ERROR", "object": error.body()}) + "\n").encode()
