@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from datetime import date
 
     from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam
+    from jupyterhub_knada.teams.loaded import LoadedPlatform, LoadedTeam
     from jupyterhub_knada.teams.membership import Membership
     from jupyterhub_knada.teams.model import PlatformFile
-    from jupyterhub_knada.teams.registry import Snapshot
+    from jupyterhub_knada.teams.snapshots import Snapshot
+
+_PLATFORM_CLOSED = Refusal(
+    Code.PLATFORM_CLOSED,
+    "Nothing can be started here now: the platform's own file does not hold.",
+    "The administrators see what is wrong in the hub's log; try again when it is mended.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +86,26 @@ def build_offer(user: str, groups: Collection[str] | None, snapshot: Snapshot, t
         An offer with at least one team, or one with a refusal. Never both, never neither.
     """
     decision = decide_memberships(user, groups, snapshot)
-    if decision.refusal is not None:
-        return Offer(user, (), decision.refusal)
-    platform = snapshot.platform.platform if snapshot.platform is not None else None
+    if decision.refusal is not None or snapshot.platform is None:
+        return Offer(user, (), decision.refusal or _PLATFORM_CLOSED)
+    platform = snapshot.platform
     offers = [
-        _offer_team(membership, snapshot, platform, today)
+        _offer_team(membership, snapshot.teams[membership.team], platform, today)
         for membership in decision.memberships
         if membership.team in snapshot.teams
     ]
     teams = sorted((offer for offer in offers if offer.profiles), key=_by_name)
     if not teams:
-        return Offer(user, (), _nothing_left(user, offers), platform)
-    return Offer(user, tuple(teams), None, platform)
+        return Offer(user, (), _nothing_left(user, offers), platform.platform)
+    return Offer(user, tuple(teams), None, platform.platform)
 
 
 def _offer_team(
-    membership: Membership, snapshot: Snapshot, platform: PlatformFile | None, today: date
+    membership: Membership, loaded: LoadedTeam, platform: LoadedPlatform, today: date
 ) -> TeamOffer:
-    team = effective_team(snapshot.platform, snapshot.teams[membership.team])
+    team = effective_team(platform, loaded)
     profiles = team.profiles
-    if platform is not None and platform.hide_end_of_life:
+    if platform.platform.hide_end_of_life:
         profiles = tuple(profile for profile in profiles if not is_past_end_of_life(profile, today))
     return TeamOffer(team, profiles, membership.reason)
 

@@ -38,52 +38,23 @@ OFFER = make_offer(
 )
 ONE_TEAM = Offer("e1", OFFER.teams[:1], None, OFFER.platform)
 
-NAMES = st.sampled_from(
-    [
-        "team",
-        "profile",
-        "image",
-        "image--unlisted-choice",
-        "cpus",
-        "cpus--unlisted-choice",
-        "knada-saved",
-        "profile:alfa",
-        "profile:brreg",
-        "image:alfa:big",
-        "image--unlisted-choice:alfa:big",
-        "profile-option-a--b",
-        "_xsrf",
-        "opt-team",
-        "opt-profile",
-        "opt-image",
-        "__jupyterhub_bytes__",
-    ]
-)
-TEXTS = st.sampled_from(
-    [
-        "alfa",
-        "brreg",
-        "big",
-        "small",
-        "gpu",
-        "a",
-        "b",
-        "x",
-        "y",
-        "",
-        " ",
-        "unlisted-choice",
-        "left",
-        "reg/own:1",
-        "evil/own:1",
-        "reg/own:1\nevil",
-        "reg/\x00",
-        "�",
-        "reg/{username}",
-        "yes",
-        "a" * 2000,
-    ]
-)
+KNOWN_NAMES = ["team", "profile", "image", "image--unlisted-choice", "cpus", "cpus--unlisted-choice"]
+FIELDS = ["profile:alfa", "profile:brreg", "image:alfa:big", "image--unlisted-choice:alfa:big"]
+FOREIGN = ["knada-saved", "profile-option-a--b", "_xsrf", "opt-team", "opt-profile", "opt-image"]
+NAMES = st.sampled_from([*KNOWN_NAMES, *FIELDS, *FOREIGN, "__jupyterhub_bytes__"])
+KNOWN_VALUES = ["alfa", "brreg", "big", "small", "gpu", "a", "b", "x", "y", "unlisted-choice", "reg/own:1"]
+ODD_VALUES = [
+    "",
+    " ",
+    "left",
+    "evil/own:1",
+    "reg/own:1\nevil",
+    "reg/\x00",
+    "\ud800",
+    "reg/{username}",
+    "a" * 2000,
+]
+TEXTS = st.sampled_from([*KNOWN_VALUES, *ODD_VALUES])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(), inner, max_size=4),
