@@ -25,7 +25,7 @@ def load_values(name: str) -> dict[str, Any]:
 
 
 def schema_of_partial_values() -> dict[str, Any]:
-    """Give the chart's schema without `required`: Helm asks for that once the chart's own values are below ours."""
+    """Give the chart's schema without `required`: Helm asks for that with the chart's values below ours."""
 
     def strip(node: Any) -> Any:
         if isinstance(node, dict):
