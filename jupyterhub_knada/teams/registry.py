@@ -1,46 +1,220 @@
 """The team files as they are now: one snapshot, replaced while the hub runs.
 
-A thread watches the files; the hub's event loop only ever reads an attribute.
+A thread watches the files, reads them when they have changed and stand still, and puts the next snapshot in
+place. The hub's event loop only ever reads an attribute.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+from jupyterhub_knada.errors import Severity
+from jupyterhub_knada.teams.fingerprints import Fingerprint, take_fingerprint
+from jupyterhub_knada.teams.loading import FileCache, load_files
+from jupyterhub_knada.teams.reloading import build_snapshot
 from jupyterhub_knada.teams.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from jupyterhub_knada.teams.loading import OverrideChecker
+    from jupyterhub_knada.teams.loading import LoadedFiles, OverrideChecker
 
-__all__ = ["Registry", "Snapshot", "open_registry"]
+__all__ = ["Registry", "ReloadCounts", "Snapshot", "close_registries", "open_registry"]
+
+POLL_SECONDS: Final = 1.0
+"""A look costs one `stat` a file; a change is served after two looks: one has to find it standing still."""
+
+_MOST_UNSETTLED_LOOKS: Final = 10
+"""Files that change at every look are read after this many, rather than never."""
+
+_MOST_TORN_READS: Final = 3
+"""Readings that files changed under; the last is taken, and the next look reads them again."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadCounts:
+    """What a registry has done since the process began; for metrics and admins."""
+
+    snapshots: int = 0
+    """Snapshots made: the first, and one for each change."""
+    broken: int = 0
+    """Of these, the ones in which some file did not hold."""
+    failed: int = 0
+    """Readings that ended in an unexpected error; the snapshot before them stayed."""
 
 
 class Registry:
-    """The live view of a folder of team files. Thread-safe."""
+    """The live view of a folder of team files. Thread-safe; use `open_registry` to get the process's own."""
+
+    def __init__(
+        self,
+        teams_dir: Path,
+        platform_file: Path | None,
+        *,
+        check_override: OverrideChecker | None = None,
+        team: str | None = None,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        """Read the files for the first time.
+
+        Args:
+            teams_dir: Folder of the teams' files; one that is not there yet is a problem of the snapshot.
+            platform_file: None: there is no platform file.
+            check_override: What checks `kubespawnerOverride`; None: what KubeSpawner takes is not checked.
+            team: Serve this team only.
+            poll_seconds: Time between two looks of the thread, > 0.
+        """
+        self._teams_dir = teams_dir
+        self._platform_file = platform_file
+        self._check_override = check_override
+        self._team = team
+        self._poll_seconds = poll_seconds
+        # Held while files are read; never taken by `snapshot`, which the event loop calls.
+        self._reading = threading.Lock()
+        self._cache = FileCache()
+        self._snapshot: Snapshot | None = None
+        self._counts = ReloadCounts()
+        self._read_as: Fingerprint | None = None
+        self._seen: Fingerprint | None = None
+        self._unsettled_looks = 0
+        self._listeners: dict[object, Callable[[Snapshot], None]] = {}
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self.reload()
 
     @property
     def snapshot(self) -> Snapshot:
         """The teams as they hold now. Never blocks."""
-        raise NotImplementedError
+        if self._snapshot is None:  # pragma: no cover - the constructor has set it or raised
+            raise RuntimeError("the registry has not read its files")
+        return self._snapshot
+
+    @property
+    def counts(self) -> ReloadCounts:
+        """What has been done so far."""
+        return self._counts
+
+    def subscribe(self, listener: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `listener` with each new snapshot, in the thread that read it; the result unsubscribes.
+
+        What a listener raises is logged and stops neither the others nor the watch.
+        """
+        key = object()
+        self._listeners[key] = listener
+        return lambda: self._listeners.pop(key, None) and None
+
+    def adopt_check(self, check_override: OverrideChecker) -> None:
+        """Use this check from now on if there was none, and read the files again with it."""
+        if self._check_override is None:
+            self._check_override = check_override
+            self.reload()
 
     def reload(self) -> bool:
-        """Read all files now, in the calling thread; say whether a new snapshot came of it."""
-        raise NotImplementedError
+        """Read all files now, in the calling thread; say whether a new snapshot came of it.
+
+        Files whose content holds the same as before make no new snapshot.
+        """
+        with self._reading:
+            loaded, read_as = self._read()
+            self._read_as, self._seen, self._unsettled_looks = read_as, None, 0
+            before = self._snapshot
+            after = build_snapshot(before, loaded, team=self._team, is_listed=read_as.is_listed)
+            if after is before:
+                return False
+            self._snapshot = after
+            self._count(after)
+        _log_change(before, after)
+        self._tell(after)
+        return True
+
+    def poll(self) -> bool:
+        """Take one look, as the thread does: read files that have changed and stood still for one look.
+
+        Returns:
+            Whether a new snapshot came of it.
+        """
+        look = self._look()
+        if look == self._read_as:
+            self._seen, self._unsettled_looks = None, 0
+            return False
+        self._unsettled_looks += 1
+        if look != self._seen and self._unsettled_looks < _MOST_UNSETTLED_LOOKS:
+            # Just changed: an editor or a copy may be half-way through.
+            self._seen = look
+            return False
+        return self.reload()
 
     def start(self) -> None:
         """Begin to watch the files in a thread of its own. A second call does nothing."""
-        raise NotImplementedError
+        with self._reading:
+            if self._thread is None:
+                self._stopping.clear()
+                self._thread = threading.Thread(target=self._watch, name="knada-team-files", daemon=True)
+                self._thread.start()
 
     def stop(self) -> None:
-        """End the thread. The snapshot stays. A second call does nothing."""
-        raise NotImplementedError
+        """End the thread and wait for it. The snapshot stays. A second call does nothing."""
+        self._stopping.set()
+        with self._reading:
+            thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
 
-    def subscribe(self, listener: Callable[[Snapshot], None]) -> Callable[[], None]:
-        """Call `listener` with each new snapshot, in the thread that loaded it; the result unsubscribes."""
-        raise NotImplementedError
+    def _watch(self) -> None:
+        while not self._stopping.wait(self._poll_seconds):
+            try:
+                self.poll()
+            except Exception:  # noqa: BLE001 - the edge of the thread: teams that hold go on being served
+                self._counts = replace(self._counts, failed=self._counts.failed + 1)
+                _log.exception("reading team files in %s failed; the last state stays", self._teams_dir)
+
+    def _read(self) -> tuple[LoadedFiles, Fingerprint]:
+        """Read all files, again if they changed meanwhile; give what they were like when that began."""
+        loaded, before, is_torn = self._read_once()
+        for _ in range(_MOST_TORN_READS - 1):
+            if not is_torn:
+                break
+            loaded, before, is_torn = self._read_once()
+        return loaded, before
+
+    def _read_once(self) -> tuple[LoadedFiles, Fingerprint, bool]:
+        before = self._look()
+        loaded = load_files(
+            self._teams_dir,
+            self._platform_file,
+            check_override=self._check_override,
+            previous=self._snapshot.teams if self._snapshot else {},
+            cache=self._cache,
+        )
+        return loaded, before, self._look() != before
+
+    def _look(self) -> Fingerprint:
+        return take_fingerprint(self._teams_dir, self._platform_file)
+
+    def _count(self, snapshot: Snapshot) -> None:
+        broken = any(problem.severity is Severity.ERROR for problem in snapshot.problems)
+        counts = self._counts
+        self._counts = replace(counts, snapshots=counts.snapshots + 1, broken=counts.broken + broken)
+
+    def _tell(self, snapshot: Snapshot) -> None:
+        for listener in tuple(self._listeners.values()):
+            try:
+                listener(snapshot)
+            except Exception:  # noqa: BLE001 - one listener must not stop the others
+                _log.exception("a listener to team files failed: %r", listener)
+
+
+_Key = tuple[str, str | None, str | None]
+
+_registries: dict[_Key, Registry] = {}
+_opening = threading.Lock()
 
 
 def open_registry(
@@ -52,10 +226,55 @@ def open_registry(
 ) -> Registry:
     """Give this process's one registry of these files, loaded and watching. Thread-safe.
 
+    JupyterHub copies configuration deeply for each spawner, so that an object handed over by configuration
+    would be many; paths stay what they are. The first call reads the files in the calling thread: call it
+    when the hub starts, before its event loop serves anybody.
+
     Args:
         teams_dir: Folder of the teams' files.
         platform_file: None: there is no platform file.
-        check_override: What checks `kubespawnerOverride`; the first caller that hands one in decides.
+        check_override: What checks `kubespawnerOverride`. The first one handed in stays; where the registry
+            was opened without one, the files are read again with it.
         team: Serve this team only (one hub per team from the same files); None: all.
     """
-    raise NotImplementedError
+    # Not resolved: a link that is swapped, as Kubernetes does it, must be followed at each look.
+    platform = None if platform_file is None else os.path.abspath(platform_file)  # noqa: PTH100 - see above
+    key = (os.path.abspath(teams_dir), platform, team)  # noqa: PTH100 - see above
+    with _opening:
+        registry = _registries.get(key)
+        if registry is None:
+            file = None if platform is None else Path(platform)
+            registry = Registry(Path(key[0]), file, check_override=check_override, team=team)
+            _registries[key] = registry
+            registry.start()
+        elif check_override is not None:
+            registry.adopt_check(check_override)
+    return registry
+
+
+def close_registries() -> None:
+    """Stop and forget every registry of this process; for the end of a process and between tests."""
+    with _opening:
+        for registry in _registries.values():
+            registry.stop()
+        _registries.clear()
+
+
+def _log_change(before: Snapshot | None, after: Snapshot) -> None:
+    """Log each problem that is new, and what is served now."""
+    told = set(before.problems) if before else set()
+    for problem in after.problems:
+        if problem not in told:
+            level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
+            _log.log(level, "%s", problem)
+    if before and before.problems and not after.problems:
+        _log.info("all team files hold again")
+    _log.info(
+        "team files, version %d: %d served, %d closed (%s), %d as they last held (%s)",
+        after.version,
+        len(after.teams),
+        len(after.closed),
+        ", ".join(sorted(after.closed)) or "none",
+        len(after.stale),
+        ", ".join(sorted(after.stale)) or "none",
+    )
