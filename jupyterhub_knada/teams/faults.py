@@ -15,12 +15,14 @@ from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams.quoting import got, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 Path = tuple[str | int, ...]
 """Where a value stands in a file: keys and list positions from the top, e.g. `("users", 2)`."""
 
 _FAULTS = "faults"
+_KEY_MARK = "[key]"
+"""What pydantic puts behind the path of a key that it does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +70,17 @@ def _line(found: Mapping[str, Any]) -> InitErrorDetails:
     return InitErrorDetails(type=kind, loc=found["loc"], input=found["input"], ctx=context)
 
 
-def faults_of(error: ValidationError, known_keys: Callable[[Path], Iterable[str]]) -> tuple[Fault, ...]:
-    """Read everything out of a `ValidationError`.
-
-    Args:
-        error: as raised by one of the models of this package.
-        known_keys: the keys that a mapping at a path may have, for suggestions.
-    """
+def faults_of(error: ValidationError) -> tuple[Fault, ...]:
+    """Read everything out of a `ValidationError` of one of this package's models."""
     faults: list[Fault] = []
     for found in error.errors(include_url=False):
         path = found["loc"]
+        is_key = path[-1:] == (_KEY_MARK,)
         own = cast("tuple[Fault, ...]", found.get("ctx", {}).get(_FAULTS, ()))
-        if own:
-            faults.extend(fault.below(path) for fault in own)
-        elif found["type"] == "extra_forbidden":
-            faults.append(unknown_key(str(path[-1]), known_keys(path[:-1])).below(path[:-1]))
-        else:
-            faults.append(_of_pydantic(found["type"], found["input"], found.get("ctx", {})).below(path))
+        told_here = own or (_of_pydantic(found["type"], found["input"], found.get("ctx", {})),)
+        if is_key:
+            told_here, path = tuple(replace(fault, at_key=True) for fault in told_here), path[:-1]
+        faults.extend(fault.below(path) for fault in told_here)
     return tuple(faults)
 
 
@@ -92,8 +88,8 @@ def unknown_key(key: str, known: Iterable[str]) -> Fault:
     """Say that a mapping has no such key, and which one was probably meant."""
     names = tuple(known)
     meant = suggestion(key, names)
-    remedy = f"did you mean {meant!r}?" if meant else f"remove it, or use one of: {', '.join(sorted(names))}"
-    rule = "only the documented keys are read"
+    rule = "" if meant else f"known here: {', '.join(sorted(names))}"
+    remedy = f"did you mean {meant!r}?" if meant else "remove it"
     return Fault(Code.UNKNOWN_KEY, f"unknown key {got(key)}", rule, remedy, path=(key,), at_key=True)
 
 

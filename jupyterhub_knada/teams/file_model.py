@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from jupyterhub_knada.teams.faults import Fault, with_faults
+from jupyterhub_knada.teams.faults import Fault, unknown_key, with_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,8 +44,10 @@ class FileModel(BaseModel):
         """Validate, and tell contradictions together with what is wrong with single values."""
         if not isinstance(data, dict):
             return handler(data)
-        faults = tuple(cls.contradictions(data))
-        ours = {cls.other_spellings.get(key, key): value for key, value in data.items()}
+        known = cls.keys() | cls.other_spellings.keys()
+        unknown = [unknown_key(key, cls.keys()) for key in data if key not in known]
+        faults = (*unknown, *cls.contradictions(data))
+        ours = {cls.other_spellings.get(key, key): value for key, value in data.items() if key in known}
         try:
             model = handler(cls.completed(ours))
         except ValidationError as error:
@@ -60,6 +62,6 @@ class FileModel(BaseModel):
         return data
 
     @classmethod
-    def keys(cls) -> dict[str, str]:
-        """Give the file's keys of this mapping, each with the attribute that holds it."""
-        return {field.alias or name: name for name, field in cls.model_fields.items()}
+    def keys(cls) -> frozenset[str]:
+        """Give the keys that a file may have in this mapping, in our spelling."""
+        return frozenset(field.alias or name for name, field in cls.model_fields.items())

@@ -33,6 +33,8 @@ from jupyterhub_knada.teams.quoting import got
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from jupyterhub_knada.teams.faults import Path
+
 MOST_CHOICES = 200
 _LONGEST_SLUG = 63
 RESERVED_OPTIONS = frozenset({"team", "profile"})
@@ -271,6 +273,16 @@ class Profile(FileModel):
                         "a start itself has options 'team' and 'profile'",
                     )
                     yield Fault(Code.BAD_PROFILE, message, rule, "rename it", (key, name), at_key=True)
+
+    def overrides(self) -> Iterable[tuple[Path, Mapping[str, Any]]]:
+        """Give every `kubespawnerOverride` of the profile, its options and choices, with its path."""
+        yield ("kubespawnerOverride",), self.kubespawner_override
+        for name, option in self.options.items():
+            for key, choice in option.choices.items():
+                yield ("options", name, "choices", key, "kubespawnerOverride"), choice.kubespawner_override
+            if option.unlisted_choice is not None:
+                path = ("options", name, "unlistedChoice", "kubespawnerOverride")
+                yield path, option.unlisted_choice.kubespawner_override
 
 
 MOST_PROFILES = 100

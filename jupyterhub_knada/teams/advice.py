@@ -1,0 +1,59 @@
+"""Warnings: what holds, but is probably not meant, or lacks something that people will miss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyterhub_knada.errors import Code, Severity
+from jupyterhub_knada.teams.cross_checks import check_inheritor
+from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.quoting import got
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jupyterhub_knada.errors import Problem
+    from jupyterhub_knada.teams.file_view import FileView
+    from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+
+
+def advise_platform(view: FileView[PlatformFile], slugs: Iterable[str]) -> Iterable[Problem]:
+    """Warn about the platform file.
+
+    Args:
+        view: the file, which holds.
+        slugs: the teams that have a file.
+    """
+    platform = view.model
+    if platform is not None and platform.project is None:
+        rule = "KNADA_TEAM_SECRET is not set in any server"
+        remedy = "add 'project: <id>' of the Google Cloud project of the teams' secrets"
+        yield view.tell(Fault(Code.NO_PROJECT, "no project", rule, remedy, ("project",)), Severity.WARNING)
+    missing = check_inheritor(view, slugs)
+    if missing is not None:
+        yield view.tell(missing, Severity.WARNING)
+
+
+def advise_team(view: FileView[TeamFile], platform: PlatformFile) -> Iterable[Problem]:
+    """Warn about one team's file, as far as it can be read."""
+    team = view.part
+    if team is None:
+        return
+    if platform.project is not None and team.service_account is None:
+        rule = "KNADA_TEAM_SECRET is set, and read with the person's own sign-in only"
+        remedy = "add the team's serviceAccount if its servers shall read the secret themselves"
+        fault = Fault(Code.NO_IDENTITY, "no serviceAccount", rule, remedy, ("serviceAccount",))
+        yield view.tell(fault, Severity.WARNING)
+    if platform.namespaces == "hub" and "namespace" not in view.unsaid:
+        rule = "the platform runs all teams in the hub's own namespace"
+        message = f"not used {got(team.namespace)}"
+        fault = Fault(
+            Code.NAMESPACE_UNUSED, message, rule, "leave it, or set 'namespaces: team'", ("namespace",)
+        )
+        yield view.tell(fault, Severity.WARNING)
+    if not (team.users or team.groups or team.leads or view.unsaid & {"users", "groups", "leads"}):
+        rule = "a team without users, groups and leads is offered to nobody"
+        fault = Fault(
+            Code.NO_MEMBERS, "nobody is in this team", rule, "add somebody, or remove the file", ("users",)
+        )
+        yield view.tell(fault, Severity.WARNING)

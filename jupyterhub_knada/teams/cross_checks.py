@@ -1,0 +1,192 @@
+"""What one file cannot know alone: bounds and images of the platform, sizes across layers, shared slugs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jupyterhub_knada.errors import Code
+from jupyterhub_knada.teams import quantities
+from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.image_checks import check_image, check_override_images, check_platform_images
+from jupyterhub_knada.teams.layers import Layer, first_said
+from jupyterhub_knada.teams.quoting import got, suggestion
+from jupyterhub_knada.teams.trees import thawed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from jupyterhub_knada.errors import Problem
+    from jupyterhub_knada.teams.faults import Path
+    from jupyterhub_knada.teams.file_view import FileView
+    from jupyterhub_knada.teams.loaded import Circumstances
+    from jupyterhub_knada.teams.model import Bounds, PlatformFile, Profile, Settings, TeamFile
+
+
+class _Bound(NamedTuple):
+    field: str
+    bound: str
+    show: Callable[[int], str]
+
+
+_BOUNDS = (
+    _Bound("memory_limit", "memory_limit", quantities.format_memory),
+    _Bound("memory_guarantee", "memory_limit", quantities.format_memory),
+    _Bound("shared_memory", "memory_limit", quantities.format_memory),
+    _Bound("cpu_limit", "cpu_limit", quantities.format_cpu),
+    _Bound("cpu_guarantee", "cpu_limit", quantities.format_cpu),
+    _Bound("gpu", "gpu", str),
+)
+_PAIRS = (
+    ("memory_guarantee", "memory_limit", quantities.format_memory),
+    ("cpu_guarantee", "cpu_limit", quantities.format_cpu),
+    ("shared_memory", "memory_limit", quantities.format_memory),
+)
+_KEYS = {
+    "memory_guarantee": "memoryGuarantee",
+    "memory_limit": "memoryLimit",
+    "cpu_guarantee": "cpuGuarantee",
+    "cpu_limit": "cpuLimit",
+    "shared_memory": "sharedMemory",
+}
+
+
+def check_platform(view: FileView[PlatformFile], given: Circumstances) -> Iterable[Problem]:
+    """Check a platform file: its defaults and profiles within its own bounds, and its images."""
+    platform = view.part
+    if platform is None:
+        return
+    yield from _check_idle_bounds(view, platform.bounds)
+    yield from check_platform_images(view, platform)
+    defaults = Layer(view, ("defaults",), platform.defaults)
+    yield from _check_settings(view, ("defaults",), platform.defaults, platform, given)
+    yield from _check_layers(view, [defaults], platform.bounds)
+    for path, profile in _profiles(platform.profiles):
+        yield from _check_profile(view, path, profile, platform, given)
+        yield from _check_layers(view, [Layer(view, path, profile), defaults], platform.bounds)
+
+
+def check_team(
+    view: FileView[TeamFile],
+    platform_view: FileView[PlatformFile],
+    given: Circumstances,
+) -> Iterable[Problem]:
+    """Check a team file against a platform file that holds."""
+    team, platform = view.part, platform_view.model
+    if team is None or platform is None:
+        return
+    below = [Layer(view, (), team), Layer(platform_view, ("defaults",), platform.defaults)]
+    yield from _check_settings(view, (), team, platform, given)
+    yield from _check_layers(view, below, platform.bounds)
+    theirs = {profile.slug for profile in platform.profiles}
+    for path, profile in _profiles(team.profiles):
+        yield from _check_profile(view, path, profile, platform, given)
+        yield from _check_layers(view, [Layer(view, path, profile), *below], platform.bounds)
+        if profile.slug in theirs:
+            rule = "a profile of the platform has it, and every team is offered both"
+            remedy = "write another slug"
+            fault = Fault(
+                Code.BAD_PROFILE, f"a slug twice {got(profile.slug)}", rule, remedy, (*path, "slug")
+            )
+            yield view.tell(fault)
+
+
+def check_inheritor(view: FileView[PlatformFile], slugs: Iterable[str]) -> Fault | None:
+    """Say that the team which inherits an older hub's homes is not there, if so."""
+    heir = view.model.homes_inherited_by if view.model else None
+    known = sorted(slugs)
+    if heir is None or heir in known:
+        return None
+    meant = suggestion(heir, known)
+    rule = "its homes are found by nobody until that team's file is there"
+    remedy = f"did you mean {meant!r}?" if meant else "add the team's file, or correct the slug"
+    return Fault(Code.UNKNOWN_TEAM, f"no such team {got(heir)}", rule, remedy, ("homesInheritedBy",))
+
+
+def _profiles(profiles: Iterable[Profile]) -> Iterable[tuple[Path, Profile]]:
+    return ((("profiles", index), profile) for index, profile in enumerate(profiles))
+
+
+def _check_settings(
+    view: FileView[Any],
+    path: Path,
+    settings: Settings,
+    platform: PlatformFile,
+    given: Circumstances,
+) -> Iterable[Problem]:
+    bounds = platform.bounds
+    if settings.image is not None:
+        yield from check_image(view, (*path, "image"), settings.image, platform, given.today)
+    size = settings.storage.size if settings.storage else None
+    if size is not None and bounds.storage_size is not None and size > bounds.storage_size:
+        where = (*path, "storage", "size")
+        yield view.tell(_over(view, where, "storage", quantities.format_storage(bounds.storage_size)))
+    idle, limits = settings.culling.idle_timeout if settings.culling else None, bounds.idle_timeout
+    if idle is None or limits is None:
+        return
+    where = (*path, "culling", "idleTimeout")
+    if limits.max is not None and (idle == "never" or idle > limits.max):
+        yield view.tell(_over(view, where, "an idle timeout", quantities.format_duration(limits.max)))
+    elif limits.min is not None and idle != "never" and idle < limits.min:
+        rule = f"at least {quantities.format_duration(limits.min)} (bounds of the platform)"
+        message = f"below the bound {got(view.text(where))}"
+        yield view.tell(Fault(Code.OVER_BOUND, message, rule, "choose a longer one", where))
+
+
+def _check_profile(
+    view: FileView[Any],
+    path: Path,
+    profile: Profile,
+    platform: PlatformFile,
+    given: Circumstances,
+) -> Iterable[Problem]:
+    if profile.image is not None:
+        yield from check_image(view, (*path, "image"), profile.image, platform, given.today)
+    yield from check_override_images(view, (path, profile), platform)
+
+
+def check_overrides(view: FileView[Any], given: Circumstances) -> Iterable[Problem]:
+    """Hand every `kubespawnerOverride` of a file to the checker, if there is one."""
+    if given.check_override is None or view.part is None:
+        return
+    for path, profile in _profiles(view.part.profiles):
+        for inner, override in profile.overrides():
+            if override:
+                for fault in given.check_override(thawed(override)):
+                    yield view.tell(fault.below((*path, *inner)))
+
+
+def _check_layers(view: FileView[Any], layers: list[Layer], bounds: Bounds) -> Iterable[Problem]:
+    """Check the sizes that the first layer says, and those that it makes contradict each other."""
+    for field, bound, show in _BOUNDS:
+        said, most = layers[0].says(field), getattr(bounds, bound)
+        if said is not None and said.value is not None and most is not None and said.value > most:
+            yield view.tell(_over(view, said.path, "a server", show(most)))
+    for smaller, larger, show in _PAIRS:
+        low, high = first_said(layers, smaller), first_said(layers, larger)
+        if low is None or high is None or low.value <= high.value:
+            continue
+        where, other = (low, high) if low.layer.view is view else (high, low)
+        if where.layer.view is not view:
+            continue  # Both stand in the platform file, and are told there.
+        relation = ("above", _KEYS[larger]) if where is low else ("below", _KEYS[smaller])
+        place = other.layer.view.place(other.path)
+        message = f"{relation[0]} {relation[1]} {got(view.text(where.path))}"
+        rule = f"{relation[1]} is {show(other.value)} ({place})"
+        remedy = "lower this or raise the other" if where is low else "raise this or lower the other"
+        yield view.tell(Fault(Code.OUT_OF_RANGE, message, rule, remedy, where.path))
+
+
+def _over(view: FileView[Any], path: Path, what: str, most: str) -> Fault:
+    rule = f"{what} has at most {most} (bounds of the platform)"
+    message = f"over the bound {got(view.text(path))}"
+    return Fault(Code.OVER_BOUND, message, rule, f"write at most {most!r}", path)
+
+
+def _check_idle_bounds(view: FileView[PlatformFile], bounds: Bounds) -> Iterable[Problem]:
+    limits = bounds.idle_timeout
+    if limits and limits.min is not None and limits.max is not None and limits.min > limits.max:
+        rule = f"max is {quantities.format_duration(limits.max)}"
+        path = ("bounds", "idleTimeout", "min")
+        yield view.tell(
+            Fault(Code.OUT_OF_RANGE, f"above max {got(view.text(path))}", rule, "swap them", path)
+        )

@@ -1,0 +1,172 @@
+"""Team files from a folder: every file read, every problem told, and no file harmed by another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
+from jupyterhub_knada.teams.advice import advise_platform, advise_team
+from jupyterhub_knada.teams.claims import decide_claims
+from jupyterhub_knada.teams.cross_checks import check_overrides, check_platform, check_team
+from jupyterhub_knada.teams.faults import Fault as OverrideFault
+from jupyterhub_knada.teams.file_cache import FileCache
+from jupyterhub_knada.teams.file_model import FileModel
+from jupyterhub_knada.teams.loaded import (
+    Circumstances,
+    ClosedTeam,
+    LoadedFiles,
+    LoadedPlatform,
+    LoadedTeam,
+    OverrideChecker,
+)
+from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+from jupyterhub_knada.teams.positions import Positions
+from jupyterhub_knada.teams.single_file import judge_nothing, judge_text, unreadable
+from jupyterhub_knada.teams.team_folder import (
+    FileError,
+    TeamPath,
+    list_team_files,
+    printable_name,
+    read_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from jupyterhub_knada.teams.file_view import FileView
+
+__all__ = [
+    "ClosedTeam",
+    "FileCache",
+    "LoadedFiles",
+    "LoadedPlatform",
+    "LoadedTeam",
+    "OverrideChecker",
+    "OverrideFault",
+    "Positions",
+    "load_files",
+]
+
+M = TypeVar("M", bound=FileModel)
+
+_STAND_INS = MappingProxyType({"namespace": "unsaid", "users": []})
+
+
+def load_files(
+    teams_dir: Path,
+    platform_file: Path | None,
+    *,
+    check_override: OverrideChecker | None = None,
+    previous: Mapping[str, LoadedTeam] = MappingProxyType({}),
+    cache: FileCache | None = None,
+    today: date | None = None,
+) -> LoadedFiles:
+    """Read and judge all files. Never raises for anything that a file or folder holds; reads files only.
+
+    Args:
+        teams_dir: folder of the teams' files; only its own entries are looked at (`team_folder`).
+        platform_file: None where there is none.
+        check_override: what checks `kubespawnerOverride`; None: not checked.
+        previous: the teams that are served now, by slug. Of two that claim the same id, namespace, ingress or
+            secret the newcomer is closed; without any, on a first load, both are.
+        cache: what was judged before, to be kept by the caller between loads of the same folder.
+        today: judges ends of life; None: today in UTC.
+    """
+    given = Circumstances(today or datetime.now(UTC).date(), check_override)
+    kept = FileCache() if cache is None else cache
+    folder = list_team_files(teams_dir)
+    platform = _platform_view(platform_file, given, kept)
+    views, doubles = _team_views(folder.files, given, kept)
+    kept.forget_unused()
+    problems: dict[str, list[Problem]] = {slug: list(view.problems) for slug, view in views.items()}
+    for slug, view in views.items():
+        problems[slug].extend(check_team(view, platform, given))
+        problems[slug].extend(doubles[slug])
+        if platform.model is not None:
+            problems[slug].extend(advise_team(view, platform.model))
+    shares_namespace = platform.part is not None and platform.part.namespaces == "hub"
+    for slug, told in decide_claims(views, previous, with_namespace=not shares_namespace).items():
+        problems[slug].extend(told)
+    of_platform = [*platform.problems, *advise_platform(platform, views)]
+    return _result(platform, views, problems, [*folder.problems, *of_platform])
+
+
+def _platform_view(path: Path | None, given: Circumstances, cache: FileCache) -> FileView[PlatformFile]:
+    if path is None:
+        return judge_nothing(PlatformFile)
+    file = printable_name(path.name)
+    view = _judge(TeamPath("", path, file), PlatformFile, given, cache)
+    told = [*view.problems, *check_platform(view, given)]
+    holds = all(problem.severity is Severity.WARNING for problem in told)
+    return replace(view, problems=tuple(told), model=view.model if holds else None)
+
+
+def _team_views(
+    files: Iterable[TeamPath],
+    given: Circumstances,
+    cache: FileCache,
+) -> tuple[dict[str, FileView[TeamFile]], Mapping[str, list[Problem]]]:
+    """Judge each team's file; of two files with one slug the first is judged, and both are told."""
+    views: dict[str, FileView[TeamFile]] = {}
+    doubles: dict[str, list[Problem]] = defaultdict(list)
+    for path in files:
+        if path.slug in views:
+            rule = f"{views[path.slug].file} is the same team"
+            message = f"a second file of one team (got {path.file!r})"
+            fault = OverrideFault(Code.FILE_NAME, message, rule, "remove one of them")
+            doubles[path.slug].append(unreadable(path.file, fault).problems[0])
+        else:
+            views[path.slug] = _judge(path, TeamFile, given, cache)
+    return views, doubles
+
+
+def _judge(path: TeamPath, model: type[M], given: Circumstances, cache: FileCache) -> FileView[M]:
+    """Read and judge one file by itself, or take what is known of the same text."""
+    try:
+        text = read_text(path.path)
+    except FileError as error:
+        return unreadable(path.file, error.fault, error.position)
+
+    def judge() -> FileView[M]:
+        view = judge_text(path.file, text, model, _STAND_INS)
+        told = tuple(check_overrides(view, given))
+        return replace(view, problems=(*view.problems, *told), model=None if told else view.model)
+
+    found: FileView[M] = cache.judged(path.file, (model, text, given.check_override), judge)
+    return found
+
+
+def _result(
+    platform: FileView[PlatformFile],
+    views: Mapping[str, FileView[TeamFile]],
+    problems: Mapping[str, list[Problem]],
+    others: Iterable[Problem],
+) -> LoadedFiles:
+    teams: dict[str, LoadedTeam] = {}
+    closed: dict[str, ClosedTeam] = {}
+    for slug in sorted(views):
+        view, told = views[slug], sort_problems(problems[slug])
+        if view.model is None or any(problem.severity is Severity.ERROR for problem in told):
+            closed[slug] = ClosedTeam(slug, view.file, told, _people(view.data))
+        else:
+            teams[slug] = LoadedTeam(slug, view.file, view.model, view.positions, told)
+    everything = [*others, *(problem for told in problems.values() for problem in told)]
+    loaded = None
+    if platform.model is not None:
+        file = platform.file if platform.data else None
+        loaded = LoadedPlatform(file, platform.model, platform.positions)
+    return LoadedFiles(loaded, MappingProxyType(teams), MappingProxyType(closed), sort_problems(everything))
+
+
+def _people(data: Any) -> frozenset[str]:
+    """Give the names under users and leads, also of a file that does not hold."""
+    lists = (data.get(key) for key in ("users", "leads")) if isinstance(data, dict) else ()
+    return frozenset(
+        str(name) for names in lists if isinstance(names, list) for name in names if isinstance(name, str)
+    )

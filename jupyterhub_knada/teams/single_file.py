@@ -1,0 +1,136 @@
+"""One file judged by itself: text, YAML and model; everything that is wrong is told at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from jupyterhub_knada.errors import Code
+from jupyterhub_knada.teams.faults import Fault, faults_of
+from jupyterhub_knada.teams.file_model import FileModel
+from jupyterhub_knada.teams.file_view import FileView
+from jupyterhub_knada.teams.positions import TOP, Position, Positions
+from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.yaml_nodes import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jupyterhub_knada.teams.faults import Path
+
+M = TypeVar("M", bound=FileModel)
+
+NOWHERE = Positions(values={}, keys={})
+_MOST_ROUNDS = 8
+"""Times that a file is judged again without what was wrong; each round takes away at least one key."""
+
+
+def judge_text(file: str, text: str, model: type[M], required: Mapping[str, Any]) -> FileView[M]:
+    """Judge one file's text.
+
+    Args:
+        file: as messages name it.
+        text: the file's content.
+        model: what the file must hold.
+        required: stand-ins for the model's required keys, so that the rest can be judged without them.
+    """
+    yaml = read_yaml(text)
+    blank: FileView[M] = FileView(file, None, yaml.positions, None, None, frozenset(), ())
+    faults = [(placed.position, placed.fault) for placed in yaml.faults]
+    if not isinstance(yaml.value, dict) and yaml.is_whole:
+        faults.append((yaml.positions.at(()), _no_mapping(yaml.value)))
+    if not isinstance(yaml.value, dict) or not yaml.is_whole:
+        return _with_problems(blank, faults, ())
+    found, part, unsaid, wrong = _judge_tree(yaml.value, model, required)
+    holds = found if not faults else None
+    view: FileView[M] = FileView(file, yaml.value, yaml.positions, holds, part, unsaid, ())
+    return _with_problems(view, faults, wrong)
+
+
+def unreadable(file: str, fault: Fault, position: Position = TOP) -> FileView[Any]:
+    """Give the view of a file that has no text to judge."""
+    view: FileView[Any] = FileView(file, None, NOWHERE, None, None, frozenset(), ())
+    return _with_problems(view, [(position, fault)], ())
+
+
+def judge_nothing(model: type[M]) -> FileView[M]:
+    """Give the view of a file that is not there and need not be."""
+    nothing = model()
+    return FileView("platform.yaml", {}, NOWHERE, nothing, nothing, frozenset(), ())
+
+
+def _with_problems(
+    view: FileView[M], placed: Iterable[tuple[Position, Fault]], faults: Iterable[Fault]
+) -> FileView[M]:
+    problems = [view.tell(fault) for fault in faults]
+    for position, fault in placed:
+        told = view.tell(fault)
+        problems.append(replace(told, line=position.line, column=position.column))
+    return replace(view, problems=tuple(problems))
+
+
+def _no_mapping(value: Any) -> Fault:
+    message = "an empty file" if value is None else f"not a mapping {got(value)}"
+    return Fault(
+        Code.FILE_EMPTY, message, "a file has lines 'key: value'", "write at least the required keys"
+    )
+
+
+def _judge_tree(
+    tree: dict[str, Any],
+    model: type[M],
+    required: Mapping[str, Any],
+) -> tuple[M | None, M | None, frozenset[str], tuple[Fault, ...]]:
+    """Give the model, what is right of it, the top-level keys that are not, and the faults."""
+    try:
+        found = model.model_validate(tree)
+    except ValidationError as error:
+        faults = faults_of(error)
+    else:
+        return found, found, frozenset(), ()
+    part, unsaid = _salvage(tree, model, required, faults)
+    return None, part, unsaid, faults
+
+
+def _salvage(
+    tree: dict[str, Any],
+    model: type[M],
+    required: Mapping[str, Any],
+    faults: tuple[Fault, ...],
+) -> tuple[M | None, frozenset[str]]:
+    """Make the model of what is right, so that one wrong key does not hide what is wrong with another."""
+    rest = _copied(tree)
+    unsaid: set[str] = set()
+    for _ in range(_MOST_ROUNDS):
+        for path in dict.fromkeys(fault.path for fault in faults):
+            unsaid.update(str(step) for step in path[:1])
+            _cut(rest, path, required)
+        try:
+            return model.model_validate(rest), frozenset(unsaid)
+        except ValidationError as error:
+            faults = faults_of(error)
+    return None, frozenset(unsaid)
+
+
+def _copied(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _copied(value) for key, value in tree.items()}
+    return [_copied(value) for value in tree] if isinstance(tree, list) else tree
+
+
+def _cut(tree: dict[str, Any], path: Path, required: Mapping[str, Any]) -> None:
+    """Take away what a path points at; where that would move other entries of a list, the whole list."""
+    found: Any = tree
+    nearest: tuple[dict[str, Any], str] | None = None
+    for step in path:
+        if isinstance(found, dict) and step in found:
+            nearest = (found, str(step))
+        elif not (isinstance(found, list) and isinstance(step, int) and step < len(found)):
+            break
+        found = found[step]
+    if nearest is not None:
+        nearest[0].pop(nearest[1])
+    elif path and path[0] in required:
+        tree[str(path[0])] = required[str(path[0])]

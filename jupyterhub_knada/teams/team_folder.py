@@ -1,0 +1,185 @@
+"""The files of a folder of teams: which are read, which are left alone, and why one cannot be read.
+
+Read: every name that ends in `.yaml` or `.yml` and does not begin with a point or `#`. Left alone, because
+editors, git and Kubernetes make them: names that begin with a point (`..data`, `.kyrre.yaml.swp`) or `#`,
+names that end with `~`, and other endings (`README.md`, `kyrre.yaml.bak`). A nearly right ending is told.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, NamedTuple
+
+from jupyterhub_knada.errors import Code, Problem, Severity
+from jupyterhub_knada.teams import names
+from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.positions import TOP, Position
+from jupyterhub_knada.teams.quoting import got, suggestion
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_FILE = 256 * 1024
+"""Bytes; a whole ConfigMap holds 1 MiB, and a team of a thousand members needs 20 KiB."""
+
+_ENDINGS = (".yaml", ".yml")
+_NEARLY = {".yalm", ".ymal", ".yamll", ".yml.txt", ".yaml.txt", ".json"}
+_NOT_A_FILE = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class FileError(Exception):
+    """Raised where a file has no text to judge."""
+
+    def __init__(self, fault: Fault, position: Position = TOP) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+        self.position = position
+
+
+class TeamPath(NamedTuple):
+    """One team's file."""
+
+    slug: str
+    path: Path
+    file: str
+    """As messages name it: `teams/kyrre.yaml`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeamFolder:
+    """What a folder of teams holds."""
+
+    files: tuple[TeamPath, ...]
+    """By name; two may have the same slug, as `kyrre.yaml` and `kyrre.yml`."""
+    problems: tuple[Problem, ...]
+    """Of names that cannot be a slug, and of a folder that cannot be listed."""
+
+
+def list_team_files(folder: Path) -> TeamFolder:
+    """List a folder of teams. Never raises: what is wrong is told."""
+    label = printable_name(folder.name or str(folder))
+    try:
+        entries = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        return TeamFolder((), (_problem(label, _unreadable(error, "folder")),))
+    files: list[TeamPath] = []
+    problems: list[Problem] = []
+    for entry in entries:
+        file = f"{label}/{printable_name(entry)}"
+        if entry.startswith((".", "#")) or entry.endswith("~"):
+            continue
+        stem, ending = PurePath(entry).stem, PurePath(entry).suffix
+        if ending not in _ENDINGS:
+            problems.extend(
+                _problem(file, fault, severity) for fault, severity in _wrong_ending(entry, ending)
+            )
+        elif not names.is_name(names.LABEL, stem, longest=63):
+            problems.append(_problem(file, _bad_slug(entry, stem, ending)))
+        else:
+            files.append(TeamPath(stem, folder / entry, file))
+    return TeamFolder(tuple(files), tuple(problems))
+
+
+def read_text(path: Path) -> str:
+    """Read one file as UTF-8 text, without its byte order mark.
+
+    Only regular files are opened for reading, at the end of any links: a pipe would wait for ever.
+
+    Raises:
+        FileError: there is no such file, no permission, no regular file, too much of it, or no UTF-8.
+    """
+    try:
+        raw = _read_bytes(path)
+    except OSError as error:
+        raise FileError(_unreadable(error, "file", is_link=path.is_symlink())) from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8 (got the byte 0x{raw[error.start]:02X})"
+        fault = Fault(Code.FILE_ENCODING, message, "team files are UTF-8 text", "save the file as UTF-8")
+        raise FileError(fault, _position_of_byte(raw, error.start)) from error
+
+
+def printable_name(name: str) -> str:
+    """Give a file's name so that it can be shown: bytes that are no text and line breaks are escaped."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def _read_bytes(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        seen = os.fstat(descriptor)
+        if not stat.S_ISREG(seen.st_mode):
+            kind = _NOT_A_FILE.get(stat.S_IFMT(seen.st_mode), "no regular file")
+            rule = "a team is described by a regular file"
+            raise FileError(Fault(Code.FILE_UNREADABLE, f"{kind}, not a file", rule, "remove or rename it"))
+        # One byte more than allowed: the file may grow between the two calls.
+        raw = file.read(LARGEST_FILE + 1)
+    if len(raw) > LARGEST_FILE:
+        message, rule = f"a file of more than {LARGEST_FILE} bytes", f"at most {LARGEST_FILE // 1024} KiB"
+        raise FileError(Fault(Code.FILE_UNREADABLE, message, rule, "name groups instead of many users"))
+    return raw
+
+
+def _unreadable(error: OSError, kind: str, *, is_link: bool = False) -> Fault:
+    if error.errno == errno.ENOENT:
+        message = "a link to nothing" if is_link else f"there is no such {kind}"
+        return Fault(
+            Code.FILE_UNREADABLE, message, f"the {kind} must be there", "create it, or correct the path"
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        rule = f"the process runs as user {os.geteuid()}"
+        return Fault(Code.FILE_UNREADABLE, "no permission to read", rule, "give it permission to read")
+    if error.errno == errno.ELOOP:
+        return Fault(Code.FILE_UNREADABLE, "a link to itself", "a link ends at a file", "correct the link")
+    reason = os.strerror(error.errno) if error.errno else "unknown error"
+    return Fault(
+        Code.FILE_UNREADABLE, f"cannot be read: {reason}", "", f"see whether the {kind} can be opened"
+    )
+
+
+def _wrong_ending(entry: str, ending: str) -> list[tuple[Fault, Severity]]:
+    if ending.lower() in _ENDINGS:
+        rule = "a team's file ends in '.yaml' or '.yml', in lower case"
+        fault = Fault(
+            Code.FILE_NAME,
+            f"a file name's ending {got(ending)}",
+            rule,
+            f"rename it to end in {ending.lower()!r}",
+        )
+        return [(fault, Severity.ERROR)]
+    if any(entry.lower().endswith(nearly) for nearly in _NEARLY) or suggestion(ending, _ENDINGS):
+        rule = "only files that end in '.yaml' or '.yml' are read"
+        fault = Fault(
+            Code.FILE_NAME, f"a file that is not read {got(entry)}", rule, "rename it, or move it away"
+        )
+        return [(fault, Severity.WARNING)]
+    return []
+
+
+def _bad_slug(entry: str, stem: str, ending: str) -> Fault:
+    meant = "-".join(stem.strip().lower().replace("_", " ").replace(".", " ").split())
+    fits = names.is_name(names.LABEL, meant, longest=63)
+    rule = "a team's slug is its file's name: lower-case letters a-z, digits and -, at most 63"
+    remedy = f"rename it to {meant + ending!r}" if fits else "rename it"
+    return Fault(Code.FILE_NAME, f"a file name that is no slug {got(entry)}", rule, remedy)
+
+
+def _position_of_byte(raw: bytes, index: int) -> Position:
+    before = raw[:index].decode("utf-8-sig", "replace")
+    return Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _problem(file: str, fault: Fault, severity: Severity = Severity.ERROR) -> Problem:
+    return Problem(file, *TOP, "", fault.code, fault.message, fault.rule, fault.remedy, severity)
