@@ -22,9 +22,6 @@ from jupyterhub_knada.errors import Code, Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-HOME_PATH = "/home/jovyan"
-"""Where every image of the platform expects the home."""
-
 TEAM_KEY = "knada.nav.no/team"
 """Label and annotation: the team's id; as an annotation exactly as written, as a label made to fit one."""
 USER_KEY = "knada.nav.no/user"
@@ -138,8 +135,11 @@ def label_value(text: str) -> str:
 
 
 def home_labels(user: str, team_id: str) -> Mapping[str, str]:
-    """Give the labels of this person's home in this team."""
-    return MappingProxyType({TEAM_KEY: label_value(team_id), USER_KEY: label_value(user)})
+    """Give the labels of this person's home in this team.
+
+    A team's id is a DNS label, so that it is a label's value as it is; a user's name may be anything.
+    """
+    return MappingProxyType({TEAM_KEY: team_id, USER_KEY: label_value(user)})
 
 
 def home_claim_name(user: str, team_id: str) -> str:
@@ -177,8 +177,7 @@ def is_foreign(claim: Claim, user: str, team_ids: Sequence[str]) -> bool:
     A claim without any name on it is nobody's: shared storage, say.
     """
     if is_labelled(claim):
-        labels = {label_value(team_id) for team_id in team_ids}
-        other_team = claim.labels.get(TEAM_KEY, "") not in {"", *labels}
+        other_team = claim.labels.get(TEAM_KEY, "") not in {"", *team_ids}
         other_exact_team = claim.annotations.get(TEAM_KEY, "") not in {"", *team_ids}
         other_user = claim.labels.get(USER_KEY, "") not in {"", label_value(user)}
         other_exact_user = claim.annotations.get(USER_KEY, "") not in {"", user}
@@ -213,25 +212,6 @@ def choose_home(
         return _refuse_gone(home, remembered.claim_name, "is not there")
     claim = claim or _find_older(home, here) or here.get(home.claim_name)
     return CreateClaim(home.claim_name) if claim is None else _use(home, claim)
-
-
-def check_mounts(home_user: str, team_ids: Sequence[str], claims: Sequence[Claim]) -> Refusal | None:
-    """Refuse a start that would mount somebody else's claim beside the home, as a profile's volumes might.
-
-    Args:
-        home_user: The server's owner.
-        team_ids: The ids that the team has or had.
-        claims: The claims that the pod's other volumes name, as far as they exist.
-    """
-    for claim in claims:
-        if is_foreign(claim, home_user, team_ids):
-            return Refusal(
-                Code.HOME_NOT_YOURS,
-                f"The profile mounts the claim {claim.namespace}/{claim.name}, "
-                "which belongs to another person or team.",
-                "Pick another profile, and tell whoever keeps the team's file.",
-            )
-    return None
 
 
 def _use(home: HomePlan, claim: Claim) -> UseClaim | Refusal:

@@ -1,77 +1,77 @@
 """The plan of one server: everything that shapes it, decided before anything is touched.
 
-Each value comes from the first that says it: the chosen profile with its options, the team, the platform file,
-the hub's own configuration (`c.KubeSpawner…`, zero-to-jupyterhub's `singleuser.*`), the built-in default. The
-platform's bounds come last and hold for all of them. Pure: the same input gives the same plan and digest.
+Each value comes from the first that says it: the chosen profile with its options, the team, the platform
+file, the hub's own configuration (`c.KubeSpawner…`, zero-to-jupyterhub's `singleuser.*`), the built-in
+default. The platform's bounds come last and hold for all of them. Pure: the same input gives the same plan
+and digest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.servers.frozen import digest, freeze, merge
-from jupyterhub_knada.servers.homes import HomePlan, MovedFrom, home_claim_name, label_value
-from jupyterhub_knada.servers.homes import TEAM_KEY, USER_KEY
-from jupyterhub_knada.servers.profile_options import option_overrides
+from jupyterhub_knada.errors import Code, Refusal, RefusedError
+from jupyterhub_knada.servers.frozen import digest, freeze
+from jupyterhub_knada.servers.home_plans import decide_home
+from jupyterhub_knada.servers.homes import HomePlan, MovedFrom
+from jupyterhub_knada.servers.identity import (
+    SECRET_VARIABLE,
+    decide_annotations,
+    decide_env,
+    decide_labels,
+    sources_of_team,
+)
+from jupyterhub_knada.servers.layers import BUILT_IN, CAPPED, Layers, check_laid, lay_overrides
+from jupyterhub_knada.servers.plan_inputs import HubSettings, ResolvedChoice, UserFacts, resolve_choice
+from jupyterhub_knada.servers.sizes import decide_sizes
+from jupyterhub_knada.teams.effective import Sourced
+from jupyterhub_knada.teams.images import is_allowed, parse_image
+from jupyterhub_knada.teams.names import reserved_annotation, reserved_label, reserved_variable
+from jupyterhub_knada.teams.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jupyterhub_knada.errors import Refusal
-    from jupyterhub_knada.servers.choices import Choice
-    from jupyterhub_knada.servers.offer import Offer
+    from jupyterhub_knada.servers.layers import Overrides
     from jupyterhub_knada.servers.profile_options import OptionValue
-    from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam, IdleTimeout
-    from jupyterhub_knada.teams.model import PlatformFile
-    from jupyterhub_knada.teams.snapshots import Snapshot
+    from jupyterhub_knada.servers.sizes import Sizes
+    from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam, IdleTimeout, Interface
+    from jupyterhub_knada.teams.model import Bounds
 
-BUILT_IN: Final = "built-in default"
-HUB: Final = "the hub's configuration"
-"""Sources that are no file; see `ServerPlan.sources`."""
+__all__ = [
+    "HubSettings",
+    "ResolvedChoice",
+    "ServerPlan",
+    "UserFacts",
+    "build_plan",
+    "decide_idle_timeout",
+    "resolve_choice",
+]
 
+IDLE_TIMEOUT: Final = 3600
+"""Seconds, where nothing is said; as the hubs before this one."""
+INTERFACE_URLS: Final[Mapping[Interface, str]] = {
+    "lab": "/lab",
+    "notebook": "/tree",
+    "rstudio": "/rstudio",
+    "vscode": "/vscode",
+}
+"""Where each interface is found in an image that has it."""
 
-@dataclass(frozen=True, slots=True)
-class UserFacts:
-    """The owner of the server, as far as a plan needs it."""
-
-    name: str
-    """As JupyterHub knows it: a lower-case ident."""
-    server_name: str = ""
-    """Empty: the default server."""
-    older_claim_names: tuple[str, ...] = ()
-    """What older hubs would have named this person's home, `claim-<ident>` first."""
-
-
-@dataclass(frozen=True, slots=True)
-class HubSettings:
-    """What the hub's own configuration says: the lowest layer."""
-
-    namespace: str
-    """The namespace that the hub's servers run in if no team has its own."""
-    values: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """KubeSpawner trait name -> value, of every trait in `traits.POD_TRAITS`."""
-    explicit: frozenset[str] = frozenset()
-    """The traits that the configuration, a group override or a hook sets; the others are upstream's defaults."""
-
-    def said(self, trait: str) -> Any:
-        """Give the value of a trait that is set, None of one that is not."""
-        return self.values.get(trait) if trait in self.explicit else None
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedChoice:
-    """A checked choice with what it names: the team and the profile as they hold now."""
-
-    team: EffectiveTeam
-    profile: EffectiveProfile
-    options: Mapping[str, OptionValue]
-    platform: PlatformFile | None
-    moved_from: MovedFrom | None = None
-    """What the team's file acknowledges."""
-    inherits_homes: bool = False
-    """True for the one team that `homesInheritedBy` names: it finds `claim-<ident>` in the hub's namespace."""
+_IN_FIELDS: Final = frozenset(
+    {
+        "image",
+        "mem_limit",
+        "mem_guarantee",
+        "cpu_limit",
+        "cpu_guarantee",
+        "extra_resource_limits",
+        "extra_resource_guarantees",
+        "default_url",
+    }
+)
+"""What an override may say and a field of the plan stands for; the rest stays in `ServerPlan.override`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class ServerPlan:
     namespace: str
     image: str | None
     """None: neither a file nor the hub says one; KubeSpawner's default image starts."""
-    image_pull_secrets: tuple[Any, ...]
+    image_pull_secrets: tuple[str, ...] | None
+    """None: the hub's own."""
     memory_limit: int
     """Bytes, as are `memory_guarantee` and `shared_memory`."""
     memory_guarantee: int | None
@@ -123,13 +124,13 @@ class ServerPlan:
     override: Mapping[str, Any]
     """What is left of `kubespawnerOverride`: KubeSpawner traits that no field above stands for."""
     sources: Mapping[str, str] = field(compare=False)
-    """Field, or `field.key` of a mapping -> where its value comes from: `teams/kyrre.yaml:7`, `platform.yaml:12
-    defaults`, HUB or BUILT_IN."""
+    """Field, or `field.key` of a mapping, or trait of the override -> where its value comes from:
+    `teams/kyrre.yaml:7`, `platform.yaml:12 defaults`, HUB or BUILT_IN."""
 
     @property
     def secret_name(self) -> str | None:
         """The resource name of the team's secret; None without a project."""
-        return self.env.get("KNADA_TEAM_SECRET")
+        return self.env.get(SECRET_VARIABLE)
 
     @property
     def digest(self) -> str:
@@ -137,23 +138,166 @@ class ServerPlan:
         return digest({item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.compare})
 
 
-def resolve_choice(choice: Choice, offer: Offer, snapshot: Snapshot) -> ResolvedChoice:
-    """Look up what a choice names. The choice must be one that `parse_choice` made from this offer.
-
-    Raises:
-        LookupError: it is not.
-    """
-    raise NotImplementedError
-
-
 def build_plan(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerPlan | Refusal:
     """Decide everything about one server.
 
     Returns:
-        The plan, or a refusal where a bound cannot be kept by lowering a value: an image that the platform does
-        not allow, an override that cannot be read.
+        The plan, or a refusal where a bound cannot be kept by lowering a value: an image that the platform
+        does not allow, an override that cannot be read.
     """
-    raise NotImplementedError
+    try:
+        return _build(chosen, user, hub)
+    except RefusedError as refused:
+        return refused.refusal
+
+
+def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerPlan:
+    bounds = chosen.platform.bounds if chosen.platform is not None else None
+    overrides = lay_overrides(chosen.profile, chosen.options)
+    check_laid(overrides)
+    layers = Layers(overrides, hub)
+    sizes = decide_sizes(chosen.profile, layers, bounds)
+    image = _decide_image(chosen, layers, bounds)
+    default_url = _decide_default_url(chosen.profile, layers)
+    idle_timeout = decide_idle_timeout(chosen.team, bounds)
+    home, home_sources = decide_home(chosen, user, hub, bounds)
+    left = _remaining_override(overrides)
+    sources = {
+        **sources_of_team(chosen.team),
+        **_sources_of_sizes(sizes),
+        **home_sources,
+        **{trait: overrides.sources[trait] for trait in left},
+        **({"image": image.source} if image else {}),
+        "default_url": default_url.source,
+        "idle_timeout": idle_timeout.source,
+    }
+    return ServerPlan(
+        user=user.name,
+        server_name=user.server_name,
+        profile=chosen.profile.slug,
+        options=freeze(_stored_options(chosen.options)),
+        image=image.value if image else None,
+        default_url=default_url.value,
+        idle_timeout=idle_timeout.value,
+        home=home,
+        override=freeze(left),
+        sources=freeze(sources),
+        **_fields_of_sizes(sizes),
+        **_fields_of_team(chosen.team, user, hub),
+    )
+
+
+def _fields_of_sizes(sizes: Sizes) -> dict[str, Any]:
+    return {
+        "memory_limit": sizes.memory_limit.value,
+        "memory_guarantee": _value(sizes.memory_guarantee),
+        "cpu_limit": sizes.cpu_limit.value,
+        "cpu_guarantee": _value(sizes.cpu_guarantee),
+        "resource_limits": freeze(sizes.limits),
+        "resource_guarantees": freeze(sizes.guarantees),
+        "shared_memory": _value(sizes.shared_memory),
+    }
+
+
+def _fields_of_team(team: EffectiveTeam, user: UserFacts, hub: HubSettings) -> dict[str, Any]:
+    labels = {key: label.value for key, label in team.labels.items() if not reserved_label(key)}
+    notes = {key: note.value for key, note in team.annotations.items() if not reserved_annotation(key)}
+    return {
+        "team": team.slug,
+        "team_id": team.id,
+        "namespace": team.namespace if team.namespace is not None else hub.namespace,
+        "image_pull_secrets": team.image_pull_secrets.value if team.image_pull_secrets else None,
+        "env": freeze(decide_env(team)),
+        "labels": freeze(decide_labels(team, user)),
+        "annotations": freeze(decide_annotations(team, user)),
+        "team_labels": freeze(labels),
+        "team_annotations": freeze(notes),
+        "service_account": team.service_account,
+        "node_selector": freeze({key: label.value for key, label in team.node_selector.items()}),
+        "tolerations": freeze(team.tolerations.value) if team.tolerations else (),
+    }
+
+
+def _decide_image(chosen: ResolvedChoice, layers: Layers, bounds: Bounds | None) -> Sourced[str] | None:
+    """Decide the image, which must be within the bounds whoever says it: it cannot be lowered.
+
+    Raises:
+        RefusedError: IMAGE_NOT_ALLOWED or IMAGE_WITHOUT_TAG.
+    """
+    image = layers.find("image", _read_text, chosen.profile.image)
+    if image is None and (default := layers.hub.values.get("image")):
+        image = Sourced(default, BUILT_IN)
+    if image is None or bounds is None:
+        return image
+    whom = chosen.team.contact or "whoever runs this hub"
+    if bounds.images is not None and not is_allowed(image.value, bounds.images):
+        message = f"The platform does not allow the image {quoted(image.value)} ({image.source})."
+        raise RefusedError(
+            Refusal(Code.IMAGE_NOT_ALLOWED, message, f"Choose another, or ask {whom} to allow it.")
+        )
+    reference = parse_image(image.value)
+    if bounds.require_image_tag and (reference is None or not reference.is_pinned):
+        message = f"The image {quoted(image.value)} ({image.source}) has no tag, which the platform requires."
+        raise RefusedError(
+            Refusal(Code.IMAGE_WITHOUT_TAG, message, f"Choose another, or ask {whom} to add a tag.")
+        )
+    return image
+
+
+def _decide_default_url(profile: EffectiveProfile, layers: Layers) -> Sourced[str]:
+    interface = profile.interface
+    url = Sourced(INTERFACE_URLS[interface.value], interface.source) if interface is not None else None
+    return layers.pick("default_url", _read_text, url, INTERFACE_URLS["lab"])
+
+
+def decide_idle_timeout(team: EffectiveTeam, bounds: Bounds | None) -> Sourced[IdleTimeout]:
+    """Decide when an idle server of a team is stopped; `never` counts as longer than any bound."""
+    timeout: Sourced[IdleTimeout] = team.idle_timeout or Sourced(IDLE_TIMEOUT, BUILT_IN)
+    least = bounds.idle_timeout.min if bounds and bounds.idle_timeout else None
+    most = bounds.idle_timeout.max if bounds and bounds.idle_timeout else None
+    if most is not None and (timeout.value == "never" or timeout.value > most):
+        return Sourced(most, timeout.source + CAPPED)
+    if least is not None and timeout.value != "never" and timeout.value < least:
+        return Sourced(least, timeout.source + CAPPED)
+    return timeout
+
+
+def _remaining_override(overrides: Overrides) -> dict[str, Any]:
+    """Give what no field of the plan stands for, without what the platform itself says."""
+    left = {trait: value for trait, value in overrides.values.items() if trait not in _IN_FIELDS}
+    for trait, reserved in (
+        ("environment", reserved_variable),
+        ("extra_labels", reserved_label),
+        ("extra_annotations", reserved_annotation),
+    ):
+        if left.get(trait):
+            left[trait] = {key: value for key, value in left[trait].items() if not reserved(key)}
+    return left
+
+
+def _stored_options(options: Mapping[str, OptionValue]) -> dict[str, str]:
+    return {
+        f"{name}--unlisted-choice" if chosen.is_unlisted else name: chosen.value
+        for name, chosen in options.items()
+    }
+
+
+def _sources_of_sizes(sizes: Sizes) -> dict[str, str]:
+    names = ("memory_limit", "memory_guarantee", "cpu_limit", "cpu_guarantee", "shared_memory")
+    sources = {name: value.source for name in names if (value := getattr(sizes, name)) is not None}
+    return sources | ({"resource_limits": sizes.limits_source} if sizes.limits_source else {})
+
+
+def _value(value: Sourced[int] | None) -> int | None:
+    return None if value is None else value.value
+
+
+def _read_text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
 
 
 def _plain(value: Any) -> Any:

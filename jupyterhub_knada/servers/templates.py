@@ -1,13 +1,14 @@
 """Braces: where KubeSpawner's names such as `{username}` are filled in, and where text stays as it is.
 
-KubeSpawner runs `str.format` over labels, annotations, volumes, environment and more; a text with any other brace
-ends a start with a KeyError. What teams write therefore arrives literally, but for `kubespawnerOverride`, where
-stock's documentation promises the names: there exactly these names are filled in and any other brace is itself.
+KubeSpawner runs `str.format` over labels, annotations, volumes, environment and more; a text with any other
+brace ends a start with a KeyError. What teams write therefore arrives literally, but for
+`kubespawnerOverride`, where stock's documentation promises the names: there exactly these names are filled
+in, and any other brace is itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, Final
 
@@ -31,33 +32,37 @@ KUBESPAWNER_NAMES: Final = frozenset(
         "namespace",
     }
 )
-"""The names that templates may use. Source: `KubeSpawner._expand_user_properties`, 7.1; a test compares them."""
+"""The names in templates. Source: `KubeSpawner._expand_user_properties`, 7.1; a test compares them."""
 
 
 def literal(value: Any) -> Any:
     """Write a text, or every text in a value, so that KubeSpawner's expansion gives it back unchanged."""
-    return _each_text(value, lambda text: text.replace("{", "{{").replace("}", "}}"))
+    return _each_text(value, _double_braces)
 
 
-def template(value: Any) -> Any:
-    """Keep the texts that use nothing but KubeSpawner's names as they are; make the others literal."""
-    return _each_text(value, lambda text: text if _is_template(text) else literal(text))
+def template(value: Any, names: frozenset[str] = KUBESPAWNER_NAMES) -> Any:
+    """Keep the texts that use nothing but these names as they are; make the others literal."""
+    return _each_text(value, lambda text: text if _is_template(text, names) else _double_braces(text))
 
 
-def _is_template(text: str) -> bool:
-    """Tell whether `str.format` with KubeSpawner's names works on a text: no attributes, no widths."""
+def _double_braces(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _is_template(text: str, names: frozenset[str]) -> bool:
+    """Tell whether `str.format` with these names works on a text: no attributes, no widths."""
     try:
         fields = [(name, spec, how) for _, name, spec, how in Formatter().parse(text) if name is not None]
     except ValueError:
         return False
-    return all(name in KUBESPAWNER_NAMES and not spec and how is None for name, spec, how in fields)
+    return all(name in names and not spec and how is None for name, spec, how in fields)
 
 
-def _each_text(value: Any, change: Any) -> Any:
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
-        # Keys are not expanded by KubeSpawner (`_expand_all`), so that they are not touched here either.
+        # KubeSpawner does not expand keys (`_expand_all`), so that they are not touched here either.
         return {key: _each_text(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_each_text(item, change) for item in value]

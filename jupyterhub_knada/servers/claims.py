@@ -1,0 +1,106 @@
+"""Reading the claims of a namespace, as far as a home is decided by them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientError
+from kubernetes_asyncio.client.rest import ApiException
+
+from jupyterhub_knada.errors import KnadaError
+from jupyterhub_knada.servers.homes import TEAM_KEY, USER_KEY, Claim, home_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jupyterhub_knada.servers.homes import HomePlan
+
+_NOT_FOUND = 404
+
+
+class ClaimsUnreadableError(KnadaError):
+    """Raised where the cluster does not say which claims there are; no home is decided on then."""
+
+    def __init__(self, namespace: str, cause: str) -> None:
+        super().__init__(f"the claims in namespace {namespace} cannot be read: {cause}")
+        self.jupyterhub_message = (
+            f"Your home cannot be looked up in namespace {namespace}, so that nothing was started. "
+            "Try again in a minute; if it stays so, tell whoever runs this hub."
+        )
+
+
+async def find_claims(api: Any, home: HomePlan, names: Iterable[str], timeout_seconds: float) -> list[Claim]:
+    """Find every claim that may be this home: by its labels, and by these names.
+
+    Calls: one list of claims for each id the team has or had, one read for each name that the lists lack.
+
+    Args:
+        api: `CoreV1Api` of kubernetes_asyncio.
+        home: Whose home where.
+        names: Names to look up beside `home.names`.
+        timeout_seconds: Of each call.
+
+    Raises:
+        ClaimsUnreadableError: a call failed or took too long. "Not found" is an answer, anything else is not.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            found = await _list_labelled(api, home)
+            for name in dict.fromkeys((*home.names, *names)):
+                if name not in found:
+                    claim = await _read(api, home.namespace, name)
+                    if claim is not None:
+                        found[name] = claim
+    except ApiException as error:
+        raise ClaimsUnreadableError(home.namespace, f"{error.status} {error.reason}") from error
+    except (TimeoutError, OSError, ClientError) as error:
+        raise ClaimsUnreadableError(home.namespace, type(error).__name__) from error
+    return list(found.values())
+
+
+async def read_claim(api: Any, namespace: str, name: str, timeout_seconds: float) -> Claim | None:
+    """Read one claim; None if there is none.
+
+    Raises:
+        ClaimsUnreadableError: the call failed or took too long.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await _read(api, namespace, name)
+    except ApiException as error:
+        raise ClaimsUnreadableError(namespace, f"{error.status} {error.reason}") from error
+    except (TimeoutError, OSError, ClientError) as error:
+        raise ClaimsUnreadableError(namespace, type(error).__name__) from error
+
+
+async def _list_labelled(api: Any, home: HomePlan) -> dict[str, Claim]:
+    found: dict[str, Claim] = {}
+    for team_id in home.team_ids:
+        labels = home_labels(home.user, team_id)
+        selector = ",".join(f"{key}={labels[key]}" for key in (TEAM_KEY, USER_KEY))
+        listed = await api.list_namespaced_persistent_volume_claim(home.namespace, label_selector=selector)
+        found |= {item.metadata.name: _claim(item) for item in listed.items}
+    return found
+
+
+async def _read(api: Any, namespace: str, name: str) -> Claim | None:
+    try:
+        return _claim(await api.read_namespaced_persistent_volume_claim(name=name, namespace=namespace))
+    except ApiException as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+
+
+def _claim(found: Any) -> Claim:
+    metadata = found.metadata
+    created = metadata.creation_timestamp
+    return Claim(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        labels=dict(metadata.labels or {}),
+        annotations=dict(metadata.annotations or {}),
+        created=created.isoformat() if created is not None else "",
+        is_deleting=metadata.deletion_timestamp is not None,
+    )

@@ -1,0 +1,153 @@
+"""KubeSpawner that finds each home anew, and carries nothing from one start into the next.
+
+KubeSpawner remembers the claim and the namespace of the last start. Here homes are remembered by team, a
+claim is mounted only when it is known whose it is, and each start begins with the hub's own settings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from traitlets import default
+
+from jupyterhub_knada.errors import Refusal
+from jupyterhub_knada.servers.claims import find_claims, read_claim
+from jupyterhub_knada.servers.homes import CreateClaim, choose_home, is_home_of
+from jupyterhub_knada.servers.hub_layer import HubLayer
+from jupyterhub_knada.servers.memory import ServerMemory
+from jupyterhub_knada.servers.refusing import StartRefusedError
+from jupyterhub_knada.servers.telling import TellingKubeSpawner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jupyterhub_knada.servers.homes import Claim, HomePlan, RememberedHome
+    from jupyterhub_knada.servers.plan_inputs import HubSettings
+    from jupyterhub_knada.servers.plans import ServerPlan
+
+STATE_KEY = "knada"
+"""Our part of the spawner's state; see `servers.memory`."""
+
+
+class HomingKubeSpawner(TellingKubeSpawner):
+    """KubeSpawner with homes by team."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self._hub_layer = HubLayer(self)
+        self._is_restored = True
+        self._memory = ServerMemory()
+        self._plan: ServerPlan | None = None
+        self._stock_claim_names: tuple[str, ...] = ()
+
+    @default("delete_pvc")
+    def _keep_homes(self) -> bool:
+        # KubeSpawner's default is True: deleting a user, as a culler may do, would delete the home.
+        return False
+
+    @property
+    def plan(self) -> ServerPlan | None:
+        """The plan of the server that is starting or was started by this object; None before the first."""
+        return self._plan
+
+    def _read_hub_layer(self) -> HubSettings:
+        """Read the hub's settings for a start, without anything that the last start has left."""
+        if not self._is_restored:
+            self._hub_layer.restore(self)
+            self._is_restored = True
+        return self._hub_layer.read(self)
+
+    async def _find_home(self, plan: ServerPlan) -> None:
+        """Decide on the claim of this start, whatever the last one had.
+
+        `_pvc_exists` is private to KubeSpawner (7.1): False makes `_start` create the claim `pvc_name`, True
+        makes it take it as it is. Nothing public says that; a test holds it.
+        """
+        self.pvc_name, self._pvc_exists = "", False
+        self._plan = plan
+        self._memory = self._memory.started(plan, None)
+        if plan.home is None:
+            return
+        remembered = self._remembered_home(plan.team)
+        names = (remembered.claim_name,) if remembered is not None else ()
+        decided = choose_home(plan.home, await self.find_claims(plan.home, names), remembered)
+        if isinstance(decided, Refusal):
+            self.log.warning("Start of %s refused: %s", self._log_name, decided)
+            raise StartRefusedError(decided)
+        self.pvc_name = decided.name
+        self._pvc_exists = not isinstance(decided, CreateClaim)
+        self.log.info(
+            "Home of %s in team %s: claim %s/%s", self._log_name, plan.team, plan.namespace, decided.name
+        )
+
+    async def find_claims(self, home: HomePlan, names: Iterable[str]) -> list[Claim]:
+        """Find every claim in the cluster that may be this home; see `claims.find_claims`."""
+        return await find_claims(self.api, home, names, self.k8s_api_request_retry_timeout)
+
+    def _remembered_home(self, team: str) -> RememberedHome | None:
+        """Give the home of the last start in this team, by this server or by another of the same person."""
+        own = self._memory.homes.get(team)
+        if own is not None:
+            return own
+        others = getattr(self.user, "orm_spawners", {}).values()
+        memories = [ServerMemory.from_state((other.state or {}).get(STATE_KEY)) for other in others]
+        return next((memory.homes[team] for memory in memories if team in memory.homes), None)
+
+    def get_state(self) -> dict[str, Any]:
+        """Give what is kept in the hub's database: KubeSpawner's state and ours.
+
+        Source: `KubeSpawner.get_state`, 7.1; called after each start and stop.
+        """
+        state: dict[str, Any] = super().get_state()  # type: ignore[no-untyped-call]
+        self._remember()
+        # KubeSpawner's memory of one claim for all teams; ours is by team.
+        state.pop("pvc_name", None)
+        return {**state, STATE_KEY: self._memory.to_state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Read what `get_state` gave, or what stock KubeSpawner did before this package came.
+
+        Source: `KubeSpawner.load_state`, 7.1, which takes over the namespace and the claim of the last start.
+        """
+        super().load_state(state)  # type: ignore[no-untyped-call]
+        self._memory = ServerMemory.from_state(state.get(STATE_KEY))
+        self._pvc_exists = False
+        stock = state.get("pvc_name") if STATE_KEY not in state else None
+        self._stock_claim_names = (stock,) if stock else ()
+
+    def clear_state(self) -> None:
+        """Forget the last server, but for where the homes are: every trait is the hub's own again.
+
+        Source: `KubeSpawner.clear_state`, 7.1, called before each start and after each stop; it leaves the
+        namespace and the claim of the last start as they are.
+        """
+        self._remember()
+        self._hub_layer.restore(self)
+        self._is_restored = True
+        self._plan = None
+        self._pvc_exists = False
+        super().clear_state()  # type: ignore[no-untyped-call]
+
+    def _remember(self) -> None:
+        """Keep where the home is, once it is known to be there: a claim that was never made is not missed."""
+        if self._plan is not None:
+            self._memory = self._memory.started(self._plan, self.pvc_name if self._pvc_exists else None)
+
+    async def delete_forever(self) -> None:
+        """Delete the homes of a deleted user, if the hub says so and their labels say whose they are.
+
+        Source: `KubeSpawner.delete_forever`, 7.1, which deletes the claim of the last start by its name.
+        Called for each server that is removed; named servers share the homes, so only the default one counts.
+        """
+        if not self.delete_pvc or self.name:
+            self.log.info("Homes of %s are kept", self._log_name)
+            return
+        for home in self._memory.homes.values():
+            claim = await read_claim(
+                self.api, home.namespace, home.claim_name, self.k8s_api_request_retry_timeout
+            )
+            if claim is None or not is_home_of(claim, self.user.name, home.team_id):
+                self.log.warning("Claim %s/%s is kept: not labelled", home.namespace, home.claim_name)
+                continue
+            self.log.warning("Deleting claim %s/%s of %s", home.namespace, home.claim_name, self._log_name)
+            await self.api.delete_namespaced_persistent_volume_claim(home.claim_name, home.namespace)

@@ -1,0 +1,117 @@
+"""One value from many layers: the first layer that says it decides, and is remembered as its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from jupyterhub_knada.errors import Code, Refusal, RefusedError
+from jupyterhub_knada.servers.frozen import merge
+from jupyterhub_knada.servers.override_contents import check_contents
+from jupyterhub_knada.servers.override_rules import MERGED, PASSED
+from jupyterhub_knada.servers.profile_options import option_overrides
+from jupyterhub_knada.teams.effective import Sourced
+from jupyterhub_knada.teams.quoting import got
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jupyterhub_knada.servers.plan_inputs import HubSettings
+    from jupyterhub_knada.servers.profile_options import OptionValue
+    from jupyterhub_knada.teams.effective import EffectiveProfile
+
+T = TypeVar("T")
+
+BUILT_IN = "built-in default"
+HUB = "the hub's configuration"
+CAPPED = ", capped by the platform's bounds"
+"""Behind the source of a value that a bound lowered or raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """The `kubespawnerOverride` of a profile and of its chosen options, laid over each other."""
+
+    values: Mapping[str, Any]
+    """KubeSpawner trait -> value as written. A None inside a mapping takes a key away."""
+    sources: Mapping[str, str]
+    """KubeSpawner trait -> who said it last."""
+
+
+def lay_overrides(profile: EffectiveProfile, options: Mapping[str, OptionValue]) -> Overrides:
+    """Lay the overrides of the chosen options over the profile's own, as KubeSpawner does."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    said = [("", profile.override)]
+    said += [(f", option {name}", override) for name, override in option_overrides(profile, options)]
+    for where, override in said:
+        values = merge(values, override)
+        sources.update(dict.fromkeys(override, f"{profile.source} kubespawnerOverride{where}"))
+    return Overrides(values, sources)
+
+
+def check_laid(overrides: Overrides) -> None:
+    """Check overrides as they are at a start: a person's own text, which no file check saw, may be in them.
+
+    Raises:
+        RefusedError: UNKNOWN_OPTION or BAD_OVERRIDE.
+    """
+    for trait, value in overrides.values.items():
+        if trait not in MERGED | PASSED:
+            refuse_override(trait, value)
+        for fault in check_contents(trait, value):
+            message = (
+                f"The profile with these options cannot be started: {trait}: {fault.message}; {fault.rule}."
+            )
+            remedy = "Choose something else, or tell whoever keeps the team's file."
+            raise RefusedError(Refusal(fault.code, message, remedy, status=400))
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The layers that a single value may come from, the first one first."""
+
+    overrides: Overrides
+    hub: HubSettings
+
+    def pick(
+        self, trait: str, read: Callable[[Any], T | None], files: Sourced[T] | None, built_in: T
+    ) -> Sourced[T]:
+        """Give the first value that a layer says.
+
+        Args:
+            trait: The KubeSpawner trait that stands for it in overrides and in the hub's configuration.
+            read: Turns such a trait's value into ours; None where it says nothing.
+            files: What profile, team and platform file say.
+            built_in: What holds if no layer says anything.
+
+        Raises:
+            RefusedError: BAD_OVERRIDE, an override that `read` cannot read. The loader refuses most of them.
+        """
+        return self.find(trait, read, files) or Sourced(built_in, BUILT_IN)
+
+    def find(
+        self, trait: str, read: Callable[[Any], T | None], files: Sourced[T] | None
+    ) -> Sourced[T] | None:
+        """Give the first value that a layer says, None if none does; see `pick`."""
+        try:
+            overridden = read(self.overrides.values.get(trait))
+        except (TypeError, ValueError):
+            refuse_override(trait, self.overrides.values.get(trait))
+        if overridden is not None:
+            return Sourced(overridden, self.overrides.sources[trait])
+        if files is not None:
+            return files
+        configured = read(self.hub.said(trait))
+        return None if configured is None else Sourced(configured, HUB)
+
+
+def refuse_override(trait: str, value: object) -> NoReturn:
+    """Refuse a start whose profile overrides a trait with something that cannot be read.
+
+    Raises:
+        RefusedError: always.
+    """
+    message = f"The profile's kubespawnerOverride of {trait} cannot be used {got(value)}."
+    remedy = "Choose another profile, and tell whoever keeps the team's file."
+    raise RefusedError(Refusal(Code.BAD_OVERRIDE, message, remedy, status=409))

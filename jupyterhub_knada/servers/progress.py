@@ -1,0 +1,203 @@
+"""What a person reads while a server starts: Kubernetes' events in plain words.
+
+Plain text only. JupyterHub's page shows `message` as text; nothing here ever makes HTML. Reasons are matched
+first and texts second: reasons are API, texts change with each release. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+LONGEST_TOLD: Final = 240
+"""Characters of Kubernetes' own text that are shown."""
+
+_SHORTAGES: Final = (
+    (re.compile(r"Insufficient (?:nvidia\.com/gpu|[\w.-]+/gpu|\S*gpu\S*)"), "none has a free GPU"),
+    (re.compile(r"Insufficient memory"), "none has enough free memory"),
+    (re.compile(r"Insufficient cpu"), "none has enough free CPU"),
+    (re.compile(r"Insufficient (?P<what>[\w./-]+)"), "none has enough {what}"),
+    (re.compile(r"Too many pods"), "none has room for one more server"),
+    (
+        re.compile(r"didn't match Pod's node affinity/selector"),
+        "none is of the kind that the profile asks for",
+    ),
+    (re.compile(r"untolerated taint"), "some are reserved for others"),
+    (re.compile(r"were unschedulable"), "some are closed for maintenance"),
+    (
+        re.compile(
+            r"volume node affinity|PersistentVolume's node affinity|available persistent volumes to bind"
+        ),
+        "none of those that can reach your home is free",
+    ),
+)
+"""What the scheduler's sentence holds -> what it means. Source: Kubernetes 1.36, kube-scheduler."""
+
+_IMAGE_FAULTS: Final = (
+    (re.compile(r"too ?many ?requests|429", re.IGNORECASE), "the registry takes no more requests for now"),
+    (
+        re.compile(r"authoriz|denied|unauthenticated|401|403|no basic auth", re.IGNORECASE),
+        "the registry does not give it out without a login, or it does not exist",
+    ),
+    (re.compile(r"not found|manifest unknown", re.IGNORECASE), "there is no such image or tag"),
+    (re.compile(r"no such host|lookup|name resolution", re.IGNORECASE), "the registry's name is not known"),
+    (
+        re.compile(r"timeout|refused|unreachable|deadline|\bEOF\b", re.IGNORECASE),
+        "the registry does not answer",
+    ),
+)
+
+
+def tell_event(event: Mapping[str, Any]) -> str:
+    """Tell one event of a pod in plain words.
+
+    Args:
+        event: An event as the API gives it; any field may be missing or null.
+
+    Returns:
+        One or two sentences without markup. Never raises, never empty.
+    """
+    reason = str(event.get("reason") or "")
+    text = str(event.get("message") or event.get("note") or "")
+    teller = _TELLERS.get(reason)
+    if teller is not None:
+        return teller(text)
+    return _shortened(text) or f"Kubernetes says {reason or 'nothing more'}."
+
+
+def tell_failure(events: Iterable[Mapping[str, Any]], seconds: int) -> str:
+    """Tell why a start has not ended in time: the last event that says what is wrong, else the last one.
+
+    Args:
+        events: Those of this start, oldest first.
+        seconds: How long was waited.
+    """
+    waited = f"The server was not ready after {seconds} seconds."
+    told = [event for event in events if event.get("reason")]
+    wrong = [event for event in told if event.get("type") == "Warning"]
+    if not told:
+        return f"{waited} Kubernetes says nothing about why."
+    if not wrong:
+        return f"{waited} The last that happened: {tell_event(told[-1])}"
+    # "Error: ErrImagePull" comes after the event that says which image and why.
+    clear = [event for event in wrong if not str(event.get("message") or "").startswith("Error: ")]
+    return f"{waited} {tell_event((clear or wrong)[-1])}"
+
+
+def tell_unschedulable(text: str) -> str:
+    """Tell the scheduler's sentence: which machines there are and what each lacks.
+
+    Args:
+        text: e.g. `0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated taint(s). …`.
+    """
+    claim = re.search(r'persistentvolumeclaim "([^"]*)" not found', text)
+    if claim:
+        return f"The volume {claim[1]}, which the server mounts, does not exist."
+    if "unbound immediate PersistentVolumeClaims" in text:
+        return "Waiting for the volume of your home to be made."
+    # Behind "preemption:" the scheduler says why it does not push others out; that is nobody's cure.
+    lacks, _, _ = text.partition("preemption:")
+    meanings: dict[str, None] = {}
+    for pattern, meaning in _SHORTAGES:
+        for match in pattern.finditer(lacks):
+            meanings.setdefault(meaning.format(**match.groupdict()))
+            lacks = lacks.replace(match[0], "")
+    if not meanings:
+        return f"No machine can take the server now: {_shortened(text)}"
+    return (
+        f"No machine can take the server now: {'; '.join(meanings)}. "
+        "It starts when one can; a smaller profile may start at once."
+    )
+
+
+def _tell_pull_failure(text: str) -> str:
+    image = _image_in(text)
+    if not text.startswith("Failed to pull image"):
+        return _tell_container_failure(text)
+    _, _, cause = text.partition(": ")
+    for pattern, meaning in _IMAGE_FAULTS:
+        if pattern.search(cause):
+            return f"The image {image} cannot be fetched: {meaning}."
+    return f"The image {image} cannot be fetched."
+
+
+def _tell_container_failure(text: str) -> str:
+    """Tell an event `Failed` that is not of a pull. Raw replies of the container runtime are not shown."""
+    missing = re.search(r'(secret|configmap) "([^"]*)" not found', text)
+    if missing:
+        return f"The server needs the {missing[1]} {missing[2]}, which does not exist."
+    if text in {"Error: ErrImagePull", "Error: ImagePullBackOff"}:
+        return "The image could not be fetched; Kubernetes tries again."
+    if "executable file not found" in text:
+        return "The image has no jupyterhub-singleuser, which every image for this hub needs."
+    if "runAsNonRoot" in text:
+        return "The image runs as root, which is not allowed here."
+    return "The server's container could not be started."
+
+
+def _tell_back_off(text: str) -> str:
+    if text.startswith("Back-off pulling image"):
+        return f"The image {_image_in(text)} could not be fetched; Kubernetes tries again."
+    return "The server ends as soon as it starts; Kubernetes tries again."
+
+
+def _tell_mount_failure(text: str) -> str:
+    volume = re.search(r'volume "([^"]*)"', text)
+    missing = re.search(r'(secret|configmap) "([^"]*)" not found', text)
+    why = f": the {missing[1]} {missing[2]} does not exist" if missing else ""
+    return f"The volume {volume[1] if volume else 'of the server'} cannot be mounted yet{why}."
+
+
+def _tell_scheduled(text: str) -> str:
+    node = re.search(r" to (\S+)$", text)
+    return f"A machine was found: {node[1]}." if node else "A machine was found."
+
+
+def _tell_pulled(text: str) -> str:
+    if "already present" in text:
+        return "The image is already on the machine."
+    return "The image was fetched."
+
+
+def _image_in(text: str) -> str:
+    image = re.search(r'image "([^"]*)"', text)
+    return image[1] if image else "of the profile"
+
+
+def _shortened(text: str) -> str:
+    """Give Kubernetes' own words, on one line and not too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_TOLD else line[: LONGEST_TOLD - 1] + "…"
+
+
+def _always(sentence: str) -> Callable[[str], str]:
+    return lambda _: sentence
+
+
+_TELLERS: Final[Mapping[str, Callable[[str], str]]] = {
+    "BackOff": _tell_back_off,
+    "Created": _always("The server's container was made."),
+    "ErrImageNeverPull": _always("The image is not on the machine, and the hub forbids to fetch it."),
+    "Evicted": _always("The machine had too little left and ended the server."),
+    "Failed": _tell_pull_failure,
+    "FailedAttachVolume": _always("The volume of your home is still held by another machine."),
+    "FailedMount": _tell_mount_failure,
+    "FailedScheduling": tell_unschedulable,
+    "InspectFailed": _always("The image's name is not one that a machine can fetch."),
+    "Killing": _always("An earlier server is being stopped."),
+    "NotTriggerScaleUp": _always("No larger cluster would help: no kind of machine fits this server."),
+    "Preempted": _always("A more important server took the place of this one."),
+    "Pulled": _tell_pulled,
+    "Pulling": lambda text: (
+        f"Fetching the image {_image_in(text)}; the first time on a machine it takes a while."
+    ),
+    "Scheduled": _tell_scheduled,
+    "Started": _always("The server is starting."),
+    "SuccessfulAttachVolume": _always("The volume of your home was attached to the machine."),
+    "TriggeredScaleUp": _always("The cluster adds a machine for this server; that takes some minutes."),
+    "Unhealthy": _always("The server does not answer yet."),
+}
+"""Reason of an event -> how its text is told."""

@@ -1,0 +1,36 @@
+"""A refusal as JupyterHub carries it: an HTTPError that is shown to the person as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tornado.web import HTTPError
+
+if TYPE_CHECKING:
+    from jupyterhub_knada.errors import Refusal
+
+
+class StartRefusedError(HTTPError):
+    """Raised where a start is refused; the hub shows the refusal's text and its status.
+
+    JupyterHub 6 does not count an HTTPError below 500 as a failure of the hub; on 5.x the forms and links are
+    refused before the spawn, which is where failures are counted.
+
+    Source: `jupyterhub_message`, JupyterHub 5.3-6.1: text for the person, escaped by the hub's pages.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        # A percent sign in the text would be taken for a place to fill in.
+        super().__init__(refusal.status, str(refusal).replace("%", "%%"))
+        self.refusal = refusal
+        self.jupyterhub_message = str(refusal)
+
+
+class PageAskedError(Exception):
+    """Raised where a link names nothing to start: JupyterHub then shows the start page, without an error.
+
+    Source: `SpawnHandler._get`, JupyterHub 5.3-6.1: any exception falls back to the page, with its
+    `jupyterhub_message` above; an empty one is not shown.
+    """
+
+    jupyterhub_message = ""

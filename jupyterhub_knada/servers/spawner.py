@@ -1,0 +1,309 @@
+"""KnadaSpawner: KubeSpawner for teams. Traits and calls; every rule lives in a pure module.
+
+One start: `apply_user_options` checks the choice on every path, `load_user_options` turns it into a plan, the
+plan into trait values and finds the home; then KubeSpawner does its job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from kubespawner.slugs import is_valid_label, safe_slug
+from tornado.web import HTTPError
+from traitlets import Any as AnyTrait
+from traitlets import Callable, TraitError, Unicode, default, validate
+
+from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.servers.choices import Choice, decode_form, decode_query, parse_choice
+from jupyterhub_knada.servers.homing import HomingKubeSpawner
+from jupyterhub_knada.servers.hub_layer import newly_overruled
+from jupyterhub_knada.servers.offer import build_offer
+from jupyterhub_knada.servers.older_names import older_claim_names
+from jupyterhub_knada.servers.overrides import check_override
+from jupyterhub_knada.servers.plans import UserFacts, build_plan, resolve_choice
+from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
+from jupyterhub_knada.servers.traits import spawner_traits
+from jupyterhub_knada.teams.hub_groups import read_claim_groups
+from jupyterhub_knada.teams.registry import open_registry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from jupyterhub_knada.servers.offer import Offer
+    from jupyterhub_knada.servers.plans import ServerPlan
+    from jupyterhub_knada.teams.registry import Registry
+    from jupyterhub_knada.teams.snapshots import Snapshot
+
+
+class KnadaSpawner(HomingKubeSpawner):
+    """Start servers of many teams, each as its team's file and the platform's say.
+
+    All settings of KubeSpawner are the lowest layer; where a team or the platform says otherwise, that holds.
+    """
+
+    teams_dir = Unicode(
+        "teams",
+        config=True,
+        help="""
+        The folder of the team files, one `<team>.yaml` per team.
+
+        A path; relative to the hub's working folder. The default is `teams`, as `jupyterhub-knada check` has
+        it. Read when the hub starts and whenever a file changes; running servers never change, a new start
+        follows the files as they are then. Whoever may write here decides who gets which server.
+
+        Example: `c.KnadaSpawner.teams_dir = "/etc/knada/teams"`.
+
+        .. versionadded:: 0.1
+        """,
+    )
+
+    platform_file = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="""
+        The file that holds for all teams: defaults, bounds, images, profiles.
+
+        A path, or None (the default): there is no such file, so no defaults and no bounds. Read when the hub
+        starts and whenever it changes; running servers never change. Without it nothing bounds what a team
+        file asks for.
+
+        Example: `c.KnadaSpawner.platform_file = "/etc/knada/platform/platform.yaml"`.
+
+        .. versionadded:: 0.1
+        """,
+    )
+
+    team = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="""
+        The one team that this hub serves.
+
+        A team's slug, or None (the default): all teams of `teams_dir`. Read when the hub starts; running
+        servers of other teams run on, none can be started. Everybody in other teams only is refused.
+
+        Example: `c.KnadaSpawner.team = "kyrre"`.
+
+        .. versionadded:: 0.1
+        """,
+    )
+
+    spawn_page = Callable(
+        None,
+        allow_none=True,
+        config=True,
+        help="""
+        What draws the start page.
+
+        A function of an `Offer` and the last `Choice` (or None) that gives the HTML that stands in
+        JupyterHub's form. The default is None: there is no page, and whoever opens it reads that it is not
+        configured; `jupyterhub_knada.configure()` sets it. Called whenever the page is opened. Its result is
+        trusted as HTML: the function escapes what teams wrote.
+
+        Example: `c.KnadaSpawner.spawn_page = render_spawn_page`.
+
+        .. versionadded:: 0.1
+        """,
+    )
+
+    _notices: tuple[str, ...] = ()
+
+    # JupyterHub's is a Dict: a JSON list that comes by REST (JupyterHub < 6) is stored, and then ends each
+    # construction of this user's spawner with a TraitError. Anything is taken here, and refused in words.
+    user_options = AnyTrait()
+
+    @default("user_options")
+    def _no_options(self) -> dict[str, str]:
+        return {}
+
+    @validate("enable_user_namespaces")
+    def _refuse_user_namespaces(self, proposal: Any) -> bool:
+        if proposal.value:
+            raise TraitError(
+                "KnadaSpawner.enable_user_namespaces: cannot be switched on (got True); servers run in the "
+                "namespace of their team; remove it, and set `namespace` in the team files. "
+                f"[{Code.HUB_SETTING}]"
+            )
+        return False
+
+    @validate("common_labels", "component_label")
+    def _keep_selected_labels(self, proposal: Any) -> Any:
+        name, value = proposal.trait.name, proposal.value
+        got = value.get("app", "jupyterhub") if name == "common_labels" else value
+        wanted = "jupyterhub" if name == "common_labels" else "singleuser-server"
+        if got != wanted:
+            label = "app" if name == "common_labels" else "component"
+            raise TraitError(
+                f"KnadaSpawner.{name}: the label {label} is not {wanted!r} (got {got!r}); egress and network "
+                f"policies select servers by it; remove it (for app, the chart's nameOverride). "
+                f"[{Code.HUB_SETTING}]"
+            )
+        return value
+
+    @property
+    def registry(self) -> Registry:
+        """The hub's one view of the team files; every spawner with the same files has the same."""
+        return open_registry(
+            self.teams_dir, self.platform_file or None, check_override=check_override, team=self.team or None
+        )
+
+    def build_offer(self) -> Offer:
+        """Decide what the server's owner may choose now; whoever else asks chooses from the owner's teams."""
+        groups = read_claim_groups(group.name for group in self.user.groups)
+        return build_offer(self.user.name, groups, self._snapshot(), datetime.now(tz=UTC).date())
+
+    def _snapshot(self) -> Snapshot:
+        return self.registry.snapshot
+
+    async def get_options_form(self) -> str:
+        """Give the start page: what may be chosen, or why there is nothing and whom to ask.
+
+        Source: `Spawner.get_options_form`, JupyterHub 5.3-6.1, which reads the trait `options_form`.
+        """
+        if self.spawn_page is None:
+            raise HTTPError(500, "KnadaSpawner.spawn_page is not set: call jupyterhub_knada.configure(c, …)")
+        last = Choice.from_options(dict(self._memory.accepted or {}))
+        return str(self.spawn_page(self.build_offer(), last))
+
+    def options_from_form(self, formdata: Mapping[str, Any]) -> dict[str, str]:
+        """Read and check a submitted start page.
+
+        Raises:
+            StartRefusedError: before anything is stored or counted.
+
+        Source: trait `Spawner.options_from_form`; a method here, so that no configuration gets around it.
+        """
+        return self._choose(decode_form(formdata)).to_options()
+
+    def options_from_query(self, query_data: Mapping[str, Any]) -> dict[str, str]:
+        """Read and check a link that starts a server.
+
+        Raises:
+            StartRefusedError: before anything is stored or counted.
+            PageAskedError: the link names nothing.
+
+        Source: `Spawner.options_from_query`, JupyterHub 5.3-6.1.
+        """
+        options = decode_query(query_data)
+        if not options:
+            raise PageAskedError
+        return self._choose(options).to_options()
+
+    def apply_user_options(self, _: object, user_options: object) -> None:
+        """Check the options of a start, on every path: form, link, REST, and those of an earlier start.
+
+        Side effects: the options are stored as accepted, or the last accepted ones are put back.
+
+        Raises:
+            StartRefusedError: what was asked for cannot be started.
+
+        Source: trait `Spawner.apply_user_options`, called with the spawner and the options by
+        `Spawner._run_apply_user_options` (JupyterHub 5.3-6.1), which passes an HTTPError on; a method here,
+        so that no configuration gets around it.
+        """
+        try:
+            choice = self._choose(user_options)
+            plan = self._build_plan(choice)
+        except StartRefusedError:
+            self._store_options(self._memory.accepted or {})
+            raise
+        self._memory = replace(self._memory, accepted=MappingProxyType(choice.to_options()))
+        self._store_options(choice.to_options())
+        # JupyterHub reads it right after `start()` has been called, before the plan's traits are set.
+        self.start_timeout = plan.override.get("start_timeout", self.start_timeout)
+
+    def _store_options(self, options: Mapping[str, str]) -> None:
+        """Put options where JupyterHub keeps them; it stores raw ones there before any check."""
+        self.user_options = dict(options)
+        if self.orm_spawner is not None:
+            self.orm_spawner.user_options = dict(options)
+
+    def _choose(self, raw: object) -> Choice:
+        last = Choice.from_options(dict(self._memory.accepted or {}))
+        choice = parse_choice(raw, self.build_offer(), last)
+        if isinstance(choice, Refusal):
+            self.log.warning("Start of %s refused: %s", self._log_name, choice)
+            raise StartRefusedError(choice)
+        return choice
+
+    def _build_plan(self, choice: Choice) -> ServerPlan:
+        snapshot = self._snapshot()
+        chosen = resolve_choice(choice, self.build_offer(), snapshot)
+        plan = build_plan(chosen, self._user_facts(), self._read_hub_layer())
+        if isinstance(plan, Refusal):
+            self.log.warning("Start of %s refused: %s", self._log_name, plan)
+            raise StartRefusedError(plan)
+        return plan
+
+    def _user_facts(self) -> UserFacts:
+        return UserFacts(
+            name=self.user.name,
+            server_name=self.name,
+            label=safe_slug(self.user.name, is_valid=is_valid_label),  # type: ignore[no-untyped-call]
+            older_claim_names=(*self._stock_claim_names, *older_claim_names(self)),
+        )
+
+    async def load_user_options(self) -> None:
+        """Turn the options into a plan, give every trait its value, and find the home.
+
+        Side effects: reads claims of the team's namespace.
+
+        Raises:
+            StartRefusedError: the choice, the plan or the home is refused.
+            ClaimsUnreadableError: the cluster does not say which claims there are.
+
+        Source: `KubeSpawner.load_user_options`, 7.1, called by `_start` before anything is made.
+        """
+        choice = self._choose(self.user_options)
+        hub = self._read_hub_layer()
+        plan = self._build_plan(choice)
+        values = spawner_traits(plan, hub)
+        for trait in newly_overruled(hub, values):
+            self.log.info("The hub's %s is overruled by team files, here by team %s", trait, plan.team)
+        self._set_traits(values)
+        await self._find_home(plan)
+        self._notices = choice.notices
+
+    def _set_traits(self, values: Mapping[str, Any]) -> None:
+        self._is_restored = False
+        for trait, value in values.items():
+            try:
+                setattr(self, trait, value)
+            except TraitError as error:
+                self.log.warning("Start of %s refused: %s", self._log_name, error)
+                message = f"KubeSpawner does not take what the profile says of {trait}."
+                remedy = "Choose another profile, and tell whoever keeps the team's file."
+                raise StartRefusedError(Refusal(Code.BAD_OVERRIDE, message, remedy, status=409)) from None
+        # KubeSpawner makes it from the namespace of the last start (`clear_state`).
+        self.dns_name = self.dns_name_template.format(namespace=self.namespace, name=self.pod_name)
+
+    def get_env(self) -> dict[str, Any]:
+        """Give the server's environment; the team's variables over all others, exactly as written.
+
+        Source: `KubeSpawner.get_env`, 7.1, which runs `str.format` over `environment` and would end with a
+        KeyError at a brace.
+        """
+        env: dict[str, Any] = super().get_env()  # type: ignore[no-untyped-call]
+        return env if self._plan is None else {**env, **self._plan.env}
+
+    async def get_pod_manifest(self) -> Any:
+        """Make the pod; the labels that the platform selects by are ours, whatever else names them.
+
+        Source: `KubeSpawner.get_pod_manifest`, 7.1, which lays `common_labels` over the others.
+        """
+        pod = await super().get_pod_manifest()  # type: ignore[no-untyped-call]
+        if self._plan is not None:
+            pod.metadata.labels.update(self._plan.labels)
+        return pod
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Tell what of an earlier choice is gone, then what happens; see `TellingKubeSpawner.progress`."""
+        for notice in self._notices:
+            yield {"progress": 0, "message": notice}
+        async for step in super().progress():
+            yield step
