@@ -1,0 +1,337 @@
+"""What our Helm values become in the hub: the chart's own steps, restated, then our classes with the result.
+
+`apply_chart` states in a few lines what `files/hub/jupyterhub_config.py` of zero-to-jupyterhub 4.4 does, as far
+as it reaches the spawner, the authenticator, the services and the roles, in its order: `c.KubeSpawner` from
+`singleuser.*`, services and roles, `hub.config`, `hub.extraConfig`. It is in our own words, not its code.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from traitlets.config import Config
+from traitlets.utils.importstring import import_item
+
+from jupyterhub_knada.access.authenticators import KnadaAzureADAuthenticator, KnadaOIDCAuthenticator
+from jupyterhub_knada.access.roles import CULLER_ROLE, CULLER_SERVICE, CULLING_POLICIES_SCOPE
+from jupyterhub_knada.hub_config import HubSettingError
+from jupyterhub_knada.servers.preview import Preview, PreviewRequest, preview_server
+from jupyterhub_knada.servers.spawner import KnadaSpawner
+from jupyterhub_knada.teams.registry import open_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+HUB_NAMESPACE = "knada"
+TRAITS_OF_SINGLEUSER = {
+    "startTimeout": "start_timeout",
+    "events": "events_enabled",
+    "extraLabels": "extra_labels",
+    "extraAnnotations": "extra_annotations",
+    "uid": "uid",
+    "fsGid": "fs_gid",
+    "serviceAccountName": "service_account",
+    "nodeSelector": "node_selector",
+    "initContainers": "init_containers",
+    "extraEnv": "environment",
+    "extraPodConfig": "extra_pod_config",
+    "allowPrivilegeEscalation": "allow_privilege_escalation",
+    "defaultUrl": "default_url",
+}
+
+Values = dict[str, Any]
+
+
+def merge(below: Values, above: Values) -> Values:
+    """Lay values over values as Helm does: mappings merged, the rest replaced, null takes a key away."""
+    merged = dict(below)
+    for key, value in above.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            lower = merged.get(key)
+            merged[key] = merge(lower if isinstance(lower, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def read_values(path: str) -> Values:
+    """Read one values file."""
+    values: Values = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+    return values
+
+
+def set_servers(c: Config, singleuser: Values) -> None:
+    """Set what the chart takes from `singleuser`."""
+    for key, trait in TRAITS_OF_SINGLEUSER.items():
+        if singleuser.get(key) is not None:
+            setattr(c.KubeSpawner, trait, singleuser[key])
+    for kind, prefix in (("memory", "mem"), ("cpu", "cpu")):
+        for key in ("limit", "guarantee"):
+            if singleuser[kind].get(key) is not None:
+                setattr(c.KubeSpawner, f"{prefix}_{key}", singleuser[kind][key])
+    c.KubeSpawner.image = f"{singleuser['image']['name']}:{singleuser['image']['tag']}"
+    storage = singleuser["storage"]
+    if storage["type"] == "dynamic":
+        name = storage["dynamic"]["volumeNameTemplate"]
+        c.KubeSpawner.storage_pvc_ensure = True
+        c.KubeSpawner.storage_capacity = storage["capacity"]
+        c.KubeSpawner.storage_access_modes = storage["dynamic"]["storageAccessModes"]
+        c.KubeSpawner.volumes = {name: {"name": name, "persistentVolumeClaim": {"claimName": "{pvc_name}"}}}
+        c.KubeSpawner.volume_mounts = {name: {"mountPath": storage["homeMountPath"], "name": name}}
+    if singleuser["cloudMetadata"]["blockWithIptables"]:
+        c.KubeSpawner.init_containers.append(
+            {"name": "block-cloud-metadata", "securityContext": {"privileged": True}}
+        )
+
+
+def set_services(c: Config, values: Values) -> None:
+    """Set services and roles as the chart does, which starts from empty lists."""
+    c.JupyterHub.services = []
+    c.JupyterHub.load_roles = []
+    if values["cull"]["enabled"]:
+        c.JupyterHub.services.append({"name": "jupyterhub-idle-culler"})
+        c.JupyterHub.load_roles.append({"name": "jupyterhub-idle-culler"})
+    for key, service in values["hub"]["services"].items():
+        c.JupyterHub.services.append({"name": key, **service, "api_token": "made by the chart"})
+    for key, role in values["hub"]["loadRoles"].items():
+        c.JupyterHub.load_roles.append({"name": key, **role})
+
+
+def apply_chart(values: Values, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """Give the hub's configuration as the chart makes it of values."""
+    z2jh = ModuleType("z2jh")
+
+    def get_config(key: str, default: Any = None) -> Any:
+        found: Any = values
+        for level in key.split("."):
+            found = found.get(level) if isinstance(found, dict) else None
+        return default if found is None else found
+
+    z2jh.get_config = get_config  # type: ignore[attr-defined] # a module made for this test
+    monkeypatch.setitem(sys.modules, "z2jh", z2jh)
+    c = Config()
+    c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
+    c.JupyterHub.hub_connect_url = "http://hub:8081"
+    c.KubeSpawner.common_labels = {"app": "jupyterhub", "component": "jupyterhub"}
+    c.KubeSpawner.namespace = HUB_NAMESPACE
+    c.Spawner.consecutive_failure_limit = values["hub"]["consecutiveFailureLimit"]
+    set_servers(c, values["singleuser"])
+    set_services(c, values)
+    for name, config in values["hub"]["config"].items():
+        c[name].update({key: value for key, value in config.items() if key != "services"})
+    for _, code in sorted(values["hub"]["extraConfig"].items()):
+        exec(code, {"c": c})
+    return c
+
+
+@pytest.fixture
+def hub_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
+    """Give a function that makes the hub's configuration of base.yaml and further values."""
+    (tmp_path / "teams").mkdir()
+    (tmp_path / "teams/kyrre.yaml").write_text("namespace: team-kyrre\nusers: [e152435]\n", encoding="utf-8")
+    (tmp_path / "platform.yaml").write_text("project: knada-gcp\n", encoding="utf-8")
+    mounted = {"teams_dir": str(tmp_path / "teams"), "platform_file": str(tmp_path / "platform.yaml")}
+
+    def make(*further: Values, files: tuple[str, ...] = ("base.yaml",)) -> Config:
+        values = read_values("tests/data/z2jh/chart-values.yaml")
+        ours = [read_values(f"helm-values/{name}") for name in files]
+        for layer in (*ours, {"custom": {"knada": mounted}}, *further):
+            values = merge(values, layer)
+        return apply_chart(values, monkeypatch)
+
+    return make
+
+
+def loaded(setting: Any) -> Any:
+    """Give the class of a setting, which may be one, an entry point or an import path."""
+    return import_item(setting) if isinstance(setting, str) and "." in setting else setting
+
+
+def test_base_values_make_our_spawner_the_hubs(hub_config: Callable[..., Config]) -> None:
+    """The chart's KubeSpawner is replaced, though the chart sets it and offers no value for it."""
+    c = hub_config()
+    assert loaded(c.JupyterHub.spawner_class) is KnadaSpawner
+
+
+@pytest.mark.parametrize(
+    ("name", "cls"),
+    [("knada-azuread", KnadaAzureADAuthenticator), ("knada-oidc", KnadaOIDCAuthenticator)],
+)
+def test_authenticator_of_the_values_replaces_the_charts(
+    hub_config: Callable[..., Config], name: str, cls: type
+) -> None:
+    """`custom.knada.authenticator` decides; the chart's own `dummy` in hub.config does not."""
+    c = hub_config({"custom": {"knada": {"authenticator": name}}})
+    (point,) = entry_points(group="jupyterhub.authenticators", name=c.JupyterHub.authenticator_class)
+    assert point.load() is cls
+
+
+def test_settings_in_hub_config_reach_our_authenticator(hub_config: Callable[..., Config]) -> None:
+    """What the docs put under hub.config is read by the class, as for any oauthenticator."""
+    c = hub_config({"hub": {"config": {"KnadaOIDCAuthenticator": {"groups_claim": "realm_access.roles"}}}})
+    assert KnadaOIDCAuthenticator(config=c).groups_claim == "realm_access.roles"
+
+
+def test_culler_of_ours_is_the_only_one_and_has_its_role(hub_config: Callable[..., Config]) -> None:
+    """The chart's culler is off, ours is a managed service with the scopes that it needs."""
+    c = hub_config()
+    assert [service["name"] for service in c.JupyterHub.services] == [CULLER_SERVICE]
+    assert c.JupyterHub.services[0]["command"][1:] == ["-m", "jupyterhub_knada.culling"]
+    assert list(c.JupyterHub.load_roles) == [CULLER_ROLE.to_load_role()]
+    assert CULLING_POLICIES_SCOPE in c.JupyterHub.custom_scopes.to_dict()["update"]
+
+
+def test_culler_false_in_the_values_leaves_it_out(hub_config: Callable[..., Config]) -> None:
+    """An admin who wants no culler says so in one place."""
+    assert list(hub_config({"custom": {"knada": {"culler": False}}}).JupyterHub.services) == []
+
+
+def test_services_and_roles_of_the_admin_are_kept(hub_config: Callable[..., Config]) -> None:
+    """hub.services and hub.loadRoles stand beside what we add."""
+    c = hub_config(
+        {
+            "hub": {
+                "services": {"report": {}},
+                "loadRoles": {"reader": {"scopes": ["list:users"], "services": ["report"]}},
+            }
+        }
+    )
+    assert [service["name"] for service in c.JupyterHub.services] == ["report", CULLER_SERVICE]
+    assert [role["name"] for role in c.JupyterHub.load_roles] == ["reader", CULLER_SERVICE]
+
+
+def test_refused_starts_never_restart_the_hub(hub_config: Callable[..., Config]) -> None:
+    """JupyterHub 5 counts refusals as failures, so the chart's limit of 5 is taken away."""
+    assert hub_config().Spawner.consecutive_failure_limit == 0
+
+
+def test_no_privileged_container_is_put_before_servers(hub_config: Callable[..., Config]) -> None:
+    """The chart's block of the metadata server is off."""
+    assert "init_containers" not in hub_config().KubeSpawner
+
+
+def test_misspelt_argument_stops_the_hub_with_its_name(hub_config: Callable[..., Config]) -> None:
+    """A typo below custom.knada is told, not ignored."""
+    with pytest.raises(TypeError, match="platformFile"):
+        hub_config({"custom": {"knada": {"platformFile": "/etc/knada/platform/platform.yaml"}}})
+
+
+def test_folder_that_is_not_mounted_stops_the_hub_with_its_path(hub_config: Callable[..., Config]) -> None:
+    """A hub without team files would refuse everybody; it says instead which folder is missing."""
+    with pytest.raises(
+        HubSettingError, match=r"teams_dir: there is no such folder \(got '/etc/knada/absent'\)"
+    ):
+        hub_config({"custom": {"knada": {"teams_dir": "/etc/knada/absent"}}})
+
+
+def test_team_of_the_values_makes_a_hub_for_one_team(hub_config: Callable[..., Config]) -> None:
+    """`custom.knada.team` reaches spawner and authenticator."""
+    c = hub_config({"custom": {"knada": {"team": "kyrre"}}})
+    assert (c.KnadaSpawner.team, c.KnadaAuthenticator.team) == ("kyrre", "kyrre")
+
+
+def test_team_namespaces_values_give_servers_the_hubs_full_name(hub_config: Callable[..., Config]) -> None:
+    """In another namespace the Service's short name means nothing; the proxy keeps the short one."""
+    c = hub_config(files=("base.yaml", "team-namespaces.yaml"))
+    assert c.KubeSpawner.hub_connect_url == "http://hub.knada.svc:8081"
+    assert c.JupyterHub.hub_connect_url == "http://hub:8081"
+
+
+def preview(c: Config, tmp_path: Path) -> Preview:
+    """Give what a member of the team would start on a hub with this configuration."""
+    registry = open_registry(tmp_path / "teams", tmp_path / "platform.yaml")
+    previewed = preview_server(registry.snapshot, PreviewRequest(user="e152435", hub_config=c))
+    assert isinstance(previewed, Preview), previewed
+    return previewed
+
+
+def test_singleuser_values_hold_where_no_file_says_anything(
+    hub_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    """An admin's `singleuser.*` goes on working, as the lowest layer."""
+    singleuser = {
+        "memory": {"limit": "3G", "guarantee": "1G"},
+        "cpu": {"limit": 2},
+        "image": {"name": "ghcr.io/example/ours", "tag": "1"},
+        "extraEnv": {"FROM_VALUES": "yes"},
+        "nodeSelector": {"pool": "notebooks"},
+        "extraLabels": {"cost": "4711"},
+        "storage": {"capacity": "7Gi"},
+    }
+    previewed = preview(hub_config({"singleuser": singleuser}), tmp_path)
+    (container,) = previewed.pod["spec"]["containers"]
+    assert container["image"] == "ghcr.io/example/ours:1"
+    assert container["resources"]["limits"] == {"cpu": 2, "memory": 3 * 1024**3}
+    assert container["resources"]["requests"]["memory"] == 1024**3
+    assert {"name": "FROM_VALUES", "value": "yes"} in container["env"]
+    assert previewed.pod["spec"]["nodeSelector"] == {"pool": "notebooks"}
+    assert previewed.pod["metadata"]["labels"]["cost"] == "4711"
+    assert previewed.claim is not None
+    assert previewed.claim["spec"]["resources"]["requests"] == {"storage": "7Gi"}
+
+
+def test_team_file_overrules_singleuser_values(hub_config: Callable[..., Config], tmp_path: Path) -> None:
+    """Whatever a team says comes before the chart's values."""
+    (tmp_path / "teams/kyrre.yaml").write_text(
+        "namespace: team-kyrre\nusers: [e152435]\nmemoryLimit: 4GB\nimage: ghcr.io/example/kyrre:2\n",
+        encoding="utf-8",
+    )
+    previewed = preview(hub_config({"singleuser": {"memory": {"limit": "3G"}}}), tmp_path)
+    (container,) = previewed.pod["spec"]["containers"]
+    assert container["resources"]["limits"]["memory"] == 4 * 1024**3
+    assert container["image"] == "ghcr.io/example/kyrre:2"
+
+
+def test_home_of_the_chart_gives_way_to_the_teams(hub_config: Callable[..., Config], tmp_path: Path) -> None:
+    """The chart mounts a home of its own at the same place; there is one home, and it is the team's."""
+    previewed = preview(hub_config(), tmp_path)
+    (container,) = previewed.pod["spec"]["containers"]
+    (mount,) = [mount for mount in container["volumeMounts"] if mount["mountPath"] == "/home/jovyan"]
+    (volume,) = [volume for volume in previewed.pod["spec"]["volumes"] if volume["name"] == mount["name"]]
+    assert previewed.claim is not None
+    assert volume["persistentVolumeClaim"]["claimName"] == previewed.claim["metadata"]["name"]
+
+
+def test_server_of_the_base_values_passes_the_strictest_pod_security(
+    hub_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    """What `pod-security.kubernetes.io/enforce: restricted` of a team's namespace asks for, point by point.
+
+    Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/.
+    """
+    spec = preview(hub_config(), tmp_path).pod["spec"]
+    (container,) = spec["containers"]
+    assert spec.get("initContainers", []) == []
+    assert not any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC"))
+    assert all(
+        {"persistentVolumeClaim", "emptyDir", "configMap", "secret"} & set(volume)
+        for volume in spec["volumes"]
+    )
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["runAsUser"] == 1000
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert spec["automountServiceAccountToken"] is False
+
+
+def test_server_of_the_team_namespaces_values_runs_there_and_finds_the_hub(
+    hub_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    """The pod is in its team's namespace, carries the label that the hub lets in, and knows the full name."""
+    pod = preview(hub_config(files=("base.yaml", "team-namespaces.yaml")), tmp_path).pod
+    assert pod["metadata"]["namespace"] == "team-kyrre"
+    assert pod["metadata"]["labels"]["hub.jupyter.org/network-access-hub"] == "true"
+    assert pod["metadata"]["labels"]["component"] == "singleuser-server"
+    env = {variable["name"]: variable.get("value") for variable in pod["spec"]["containers"][0]["env"]}
+    assert env["JUPYTERHUB_API_URL"] == "http://hub.knada.svc:8081/hub/api"
+    assert pod["spec"]["containers"][0]["ports"][0]["containerPort"] == 8888
