@@ -1,7 +1,7 @@
 """What our Helm values become in the hub: the chart's own steps, restated, then our classes with the result.
 
 `apply_chart` states in a few lines what `files/hub/jupyterhub_config.py` of zero-to-jupyterhub 4.4 does, as
-far as it reaches the spawner, the authenticator, the services and the roles, in its order: `c.KubeSpawner` from
+far as it reaches spawner, authenticator, services and roles, and in its order: `c.KubeSpawner` from
 `singleuser.*`, services and roles, `hub.config`, `hub.extraConfig`. It is in our own words, not its code.
 """
 
