@@ -18,7 +18,7 @@ from jupyterhub.utils import maybe_future
 from traitlets import Callable, TraitError, Unicode, default, validate
 
 from jupyterhub_knada.access.claims import GroupClaim
-from jupyterhub_knada.access.refusals import to_http_error
+from jupyterhub_knada.access.refusals import RefusedSignInError
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.teams.hub_groups import build_hub_groups, read_claim_groups
 from jupyterhub_knada.teams.membership import Decision, decide_memberships
@@ -110,16 +110,6 @@ class KnadaAuthenticator(Authenticator):
         # JupyterHub warns that nobody can sign in where no allow_* is set; here the team files say who can.
         return True
 
-    @validate("manage_groups")
-    def _validate_manage_groups(self, proposal: Any) -> bool:
-        if not proposal.value:
-            raise TraitError(
-                self._setting(
-                    "manage_groups", "is False; groups carry the team memberships; remove the setting"
-                )
-            )
-        return True
-
     @validate("allow_all", "allow_existing_users")
     def _validate_allow(self, proposal: Any) -> bool:
         if proposal.value:
@@ -144,6 +134,10 @@ class KnadaAuthenticator(Authenticator):
         if not self.teams_dir:
             raise TraitError(
                 self._setting("teams_dir", "is not set; it says where the team files are; set it")
+            )
+        if not self.manage_groups:
+            raise TraitError(
+                self._setting("manage_groups", "is False; groups say who is in which team; remove it")
             )
         if self.allowed_users - self.admin_users:
             self.log.warning(
@@ -197,7 +191,7 @@ class KnadaAuthenticator(Authenticator):
         placing = self._place(name, self.read_group_claim(auth_model), known.groups if known else ())
         if placing.decision.refusal and not auth_model.get("admin"):
             self._say_refused(placing.decision.refusal, name)
-            raise to_http_error(placing.decision.refusal)
+            raise RefusedSignInError(placing.decision.refusal)
         for membership in placing.decision.memberships:
             self.log.info(
                 "%s is %s of team %s: %s", name, membership.role, membership.team, membership.reason
