@@ -80,6 +80,8 @@ class Registry:
         self._reading = threading.Lock()
         self._cache = FileCache()
         self._snapshot: Snapshot | None = None
+        # What the next snapshot is built on: the last one, or nothing where that was served unchecked.
+        self._base: Snapshot | None = None
         self._counts = ReloadCounts()
         self._read_as: Fingerprint | None = None
         self._seen: Fingerprint | None = None
@@ -111,9 +113,16 @@ class Registry:
         return lambda: self._listeners.pop(key, None) and None
 
     def adopt_check(self, check_override: OverrideChecker) -> None:
-        """Use this check from now on if there was none, and read the files again with it."""
-        if self._check_override is None:
+        """Use this check from now on if there was none, and judge all files anew.
+
+        What was served unchecked is not a last good version: a team that fails the check is closed.
+        """
+        with self._reading:
+            if self._check_override is not None:
+                return
             self._check_override = check_override
+            before, self._base = self._snapshot, None
+        if before is not None:
             self.reload()
 
     def reload(self) -> bool:
@@ -125,10 +134,11 @@ class Registry:
             loaded, read_as = self._read()
             self._read_as, self._seen, self._unsettled_looks = read_as, None, 0
             before = self._snapshot
-            after = build_snapshot(before, loaded, team=self._team, is_listed=read_as.is_listed)
+            after = build_snapshot(self._base, loaded, team=self._team, is_listed=read_as.is_listed)
             if after is before:
                 return False
-            self._snapshot = after
+            version = before.version + 1 if before else 1
+            self._base = self._snapshot = after = replace(after, version=version)
             self._count(after)
         _log_change(before, after)
         self._tell(after)
@@ -190,7 +200,7 @@ class Registry:
             self._teams_dir,
             self._platform_file,
             check_override=self._check_override,
-            previous=self._snapshot.teams if self._snapshot else {},
+            previous=self._base.teams if self._base else {},
             cache=self._cache,
         )
         return loaded, before, self._look() != before

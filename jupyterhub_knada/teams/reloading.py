@@ -18,8 +18,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
+from jupyterhub_knada.teams.claims import Claim, claims_of
 from jupyterhub_knada.teams.effective import pin_images
 from jupyterhub_knada.teams.loaded import ClosedTeam, LoadedTeam
+from jupyterhub_knada.teams.quoting import got
 from jupyterhub_knada.teams.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
     from jupyterhub_knada.teams.loaded import LoadedFiles, LoadedPlatform
 
 _T = TypeVar("_T")
-
-Claim = tuple[str, str]
-"""Something that one team only may have: the key in its file, and the value."""
 
 
 def build_snapshot(
@@ -108,34 +107,29 @@ def _kept(before: Snapshot | None, slugs: Collection[str]) -> dict[str, LoadedTe
 def _find_clash(
     fresh: Mapping[str, LoadedTeam], kept: Mapping[str, LoadedTeam], platform: LoadedPlatform
 ) -> tuple[str, Problem] | None:
-    """Find a team that claims what a kept one has: the loader compared it with that one's new file only."""
-    taken = {claim: team for team in kept.values() for claim in _claims(team, platform)}
+    """Find a team that claims what a kept one has, which the loader compared by that one's new file only."""
+    with_namespace = platform.platform.namespaces == "team"
+    taken = {
+        claim: team
+        for slug, team in kept.items()
+        for claim in claims_of(slug, team.team, with_namespace=with_namespace).values()
+    }
     for slug in sorted(fresh):
-        for claim in _claims(fresh[slug], platform):
+        for claim in claims_of(slug, fresh[slug].team, with_namespace=with_namespace).values():
             if claim in taken:
                 return slug, _clash(fresh[slug], claim, taken[claim])
     return None
 
 
-def _claims(team: LoadedTeam, platform: LoadedPlatform) -> Iterator[Claim]:
-    yield "id", team.id
-    yield "secret", team.secret
-    if platform.platform.namespaces == "team":
-        yield "namespace", team.team.namespace
-    if team.team.ingress is not None:
-        yield "ingress", team.team.ingress
-
-
 def _clash(team: LoadedTeam, claim: Claim, holder: LoadedTeam) -> Problem:
-    key, value = claim
-    line, column = team.positions.at((key,))
+    line, column = team.positions.at((claim.kind,))
     return Problem(
         file=team.file,
         line=line,
         column=column,
-        field=key,
+        field=claim.kind,
         code=Code.CLAIMED_TWICE,
-        message=f"this {key} is taken (got {value!r})",
+        message=f"claimed twice {got(claim.value)}",
         rule=f"team {holder.slug} is served with it, as {holder.file} last held",
         remedy=f"correct {holder.file} first, or choose another",
     )
