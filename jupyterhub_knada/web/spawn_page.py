@@ -1,0 +1,248 @@
+"""The start page: a person's teams and their profiles, as HTML inside JupyterHub's own form.
+
+Works without JavaScript and by keyboard: every team has a radio group of its own, so that without `:has()`
+all of them are simply there. All text of teams is escaped, and isolated where it runs from right to left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from jupyterhub_knada.errors import Refusal
+from jupyterhub_knada.servers.choices import Choice, parse_choice
+from jupyterhub_knada.servers.plan_inputs import HubSettings, ResolvedChoice, UserFacts
+from jupyterhub_knada.servers.plans import build_plan
+from jupyterhub_knada.servers.profile_options import MAX_OWN_TEXT_LENGTH, default_choice
+from jupyterhub_knada.servers.raw_options import TEAM, UNLISTED_CHOICE, UNLISTED_SUFFIX
+from jupyterhub_knada.teams.quoting import quoted
+from jupyterhub_knada.web.spawn_facts import profile_facts, team_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from jupyterhub_knada.servers.choices import OptionValue
+    from jupyterhub_knada.servers.offer import Offer, TeamOffer
+    from jupyterhub_knada.servers.plans import ServerPlan
+    from jupyterhub_knada.teams.effective import EffectiveProfile
+    from jupyterhub_knada.teams.model import Bounds, ProfileOption
+    from jupyterhub_knada.web.spawn_facts import Fact
+
+    Options = Mapping[str, OptionValue]
+
+
+@dataclass(frozen=True, slots=True)
+class OptionField:
+    """One option of a profile: a list, a text field of one's own, or both."""
+
+    field: str
+    """The list's name in the form, `<option>:<team>:<profile>`."""
+    text_field: str
+    """The text field's name; empty where no own text is taken."""
+    id: str
+    label: str
+    choices: tuple[tuple[str, str], ...]
+    """Value and label, in the order of the file."""
+    selected: str
+    text: str
+    """What the person wrote the last time."""
+    text_label: str
+    text_rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileCard:
+    """One profile as the page shows it."""
+
+    slug: str
+    id: str
+    title: str
+    description: str
+    is_checked: bool
+    is_last: bool
+    facts: tuple[Fact, ...]
+    image: str
+    warning: str
+    """What stands in the way of a start, or will soon; empty: nothing."""
+    options: tuple[OptionField, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSection:
+    """One team as the page shows it."""
+
+    slug: str
+    id: str
+    title: str
+    description: str
+    contact: str
+    is_checked: bool
+    facts: tuple[Fact, ...]
+    profiles: tuple[ProfileCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What every part of one page needs."""
+
+    offer: Offer
+    choice: Choice | None
+    """What is selected; None: several teams and no reason to prefer one."""
+    last: Choice | None
+    hub: HubSettings
+    today: date
+
+    @property
+    def bounds(self) -> Bounds | None:
+        return self.offer.platform.bounds if self.offer.platform is not None else None
+
+    def plan(self, team: TeamOffer, profile: EffectiveProfile, options: Options) -> ServerPlan | Refusal:
+        """Say what a start would make of this, as far as it is the same for everybody."""
+        resolved = ResolvedChoice(team.team, profile, options, self.offer.platform)
+        return build_plan(resolved, UserFacts(self.offer.user), self.hub)
+
+
+def render_spawn_page(
+    offer: Offer,
+    last: Choice | None = None,
+    *,
+    hub: HubSettings | None = None,
+    team: str | None = None,
+    today: date | None = None,
+) -> str:
+    """Render the start page.
+
+    Args:
+        offer: What the person may choose now; one with a refusal gives a page that says it.
+        last: The last accepted choice: selected at first, with a notice where it no longer holds.
+        hub: The hub's own configuration, so that the page shows what it adds to the files; None: nothing.
+        team: Select this team, as a link to a team's page asks for; one that is not in the offer is told.
+        today: Decides which images are past their end of life; None: the current day, UTC.
+
+    Returns:
+        HTML to stand inside JupyterHub's own `<form>`, without the button that starts the server. Its fields
+        are those of `servers.choices.decode_form`.
+    """
+    if offer.refusal is not None:
+        return _render("spawn_refused.html", refusal=offer.refusal)
+    choice, notices = _select(offer, last, team)
+    page = _Page(offer, choice, last, hub or HubSettings(""), today or datetime.now(UTC).date())
+    return _render(
+        "spawn_options.html",
+        teams=[_show_team(page, number, one) for number, one in enumerate(offer.teams, start=1)],
+        notices=notices,
+        unlisted=UNLISTED_CHOICE,
+        longest_text=MAX_OWN_TEXT_LENGTH,
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Compile each template once: KubeSpawner compiles its own on every page, 14 of the 15 ms it takes."""
+    return Environment(
+        loader=PackageLoader("jupyterhub_knada.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(**context)
+
+
+def _select(offer: Offer, last: Choice | None, team: str | None) -> tuple[Choice | None, tuple[str, ...]]:
+    """Decide what is selected: what a start without any options would take, where it would take anything."""
+    named: dict[str, str] = {}
+    notices: tuple[str, ...] = ()
+    if team is not None and offer.find_team(team) is None:
+        notices = (f"You are in no team {quoted(team)} that can start a server.",)
+    elif team is not None:
+        named[TEAM] = team
+    choice = parse_choice(named, offer, last)
+    if isinstance(choice, Refusal):
+        return None, notices
+    return choice, (*notices, *choice.notices)
+
+
+def _show_team(page: _Page, number: int, offer: TeamOffer) -> TeamSection:
+    team, chosen = offer.team, page.choice
+    is_checked = chosen is not None and chosen.team == team.slug
+    selected = offer.default_profile
+    if chosen is not None and is_checked:
+        selected = offer.find_profile(chosen.profile) or selected
+    cards = [
+        _show_profile(page, f"knada-{number}-{index}", offer, profile, is_checked=profile is selected)
+        for index, profile in enumerate(offer.profiles, start=1)
+    ]
+    plan = page.plan(offer, selected, {})
+    return TeamSection(
+        slug=team.slug,
+        id=f"knada-{number}",
+        title=team.display_name,
+        description=team.description,
+        contact=team.contact or "",
+        is_checked=is_checked,
+        facts=team_facts(team, plan if not isinstance(plan, Refusal) else None, page.bounds),
+        profiles=tuple(cards),
+    )
+
+
+def _show_profile(
+    page: _Page, card_id: str, team: TeamOffer, profile: EffectiveProfile, *, is_checked: bool
+) -> ProfileCard:
+    here = (team.slug, profile.slug)
+    chosen, last = page.choice, page.last
+    options = chosen.options if chosen is not None and (chosen.team, chosen.profile) == here else {}
+    plan = page.plan(team, profile, options)
+    return ProfileCard(
+        slug=profile.slug,
+        id=card_id,
+        title=profile.display_name,
+        description=profile.description,
+        is_checked=is_checked,
+        is_last=last is not None and (last.team, last.profile) == here,
+        facts=() if isinstance(plan, Refusal) else profile_facts(profile, plan, page.today),
+        image="" if isinstance(plan, Refusal) else plan.image or "",
+        warning=f"{plan.message} {plan.remedy}" if isinstance(plan, Refusal) else "",
+        options=tuple(
+            _show_option(card_id, here, name, option, options.get(name))
+            for name, option in profile.options.items()
+        ),
+    )
+
+
+def _show_option(
+    card_id: str, here: tuple[str, str], name: str, option: ProfileOption, chosen: OptionValue | None
+) -> OptionField:
+    scope = ":".join(here)
+    own = option.unlisted_choice if option.unlisted_choice and option.unlisted_choice.enabled else None
+    if chosen is None:
+        selected = default_choice(option) or UNLISTED_CHOICE
+    else:
+        selected = UNLISTED_CHOICE if chosen.is_unlisted else chosen.value
+    choices = tuple((key, choice.display_name or key) for key, choice in option.choices.items())
+    if own is not None and choices:
+        choices = (*choices, (UNLISTED_CHOICE, own.display_name_in_choices or "Other…"))
+    rule = (
+        (own.validation_message or (f"Has to match {own.validation_regex}" if own.validation_regex else ""))
+        if own
+        else ""
+    )
+    return OptionField(
+        field=f"{name}:{scope}",
+        text_field=f"{name}{UNLISTED_SUFFIX}:{scope}" if own is not None else "",
+        id=f"{card_id}-{name}",
+        label=option.display_name or name,
+        choices=choices,
+        selected=selected,
+        text=chosen.value if chosen is not None and chosen.is_unlisted else "",
+        text_label=(own.display_name or "Your own") if own is not None else "",
+        text_rule=rule,
+    )
