@@ -79,9 +79,9 @@ class QuietSpawner(Spawner):
 
     def get_state(self) -> dict[str, Any]:
         """Give what KnadaSpawner's state has for the culler."""
-        return {**super().get_state(), "knada": self._knada}
+        return {**super().get_state(), "knada": self._knada}  # type: ignore[no-untyped-call]
 
     def clear_state(self) -> None:
         """Forget it."""
-        super().clear_state()
+        super().clear_state()  # type: ignore[no-untyped-call]
         self._knada = {}

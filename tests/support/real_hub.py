@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 API_TOKEN = "not-a-real-api-token"
@@ -62,19 +62,24 @@ class RealHub:
 
 
 @asynccontextmanager
-async def running_hub(folder: Path, config: str, *, seconds: float = 60) -> AsyncIterator[RealHub]:
+async def running_hub(
+    folder: Path, config: str, *, environment: Mapping[str, str] | None = None, seconds: float = 60
+) -> AsyncIterator[RealHub]:
     """Start a hub and end it, with everything that it started.
 
     Args:
         folder: For its files; also its working folder.
         config: What comes after the ports and the token, as Python.
+        environment: On top of the test's own, without what would reach a hub from there.
         seconds: Deadline for its first answer.
     """
     port, hub_port = _free_ports(2)
     config_file, log_file = folder / "config.py", folder / "hub.log"
     config_file.write_text(_CONFIG.format(port=port, hub_port=hub_port, token=API_TOKEN) + config)
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("KNADA_", "JUPYTERHUB_"))
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KNADA_", "JUPYTERHUB_", "OAUTH", "OIDC_"))
     }
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -84,7 +89,7 @@ async def running_hub(folder: Path, config: str, *, seconds: float = 60) -> Asyn
             "-f",
             str(config_file),
             cwd=folder,
-            env={**environment, "PYTHONPATH": str(ROOT)},
+            env={**inherited, **(environment or {}), "PYTHONPATH": str(ROOT)},
             stdout=log,
             stderr=log,
             start_new_session=True,

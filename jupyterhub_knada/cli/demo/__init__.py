@@ -1,0 +1,68 @@
+"""`jupyterhub-knada demo`: a JupyterHub with sample teams on an embedded cluster, for trying and for tests.
+
+Loopback only, no Docker, no Kubernetes, no cloud account. Pods are local processes without isolation, so it
+is nothing to give to other people.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  jupyterhub-knada demo
+  jupyterhub-knada demo --port 9000 --state-dir /tmp/demo
+\b
+Exit codes:
+  0  stopped by Ctrl-C or SIGTERM
+  1  a part of the demo could not start, or ended
+  2  wrong use: not Linux, the port is taken, another demo runs in this folder
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Where the hub listens, on 127.0.0.1 only.",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".demo"),
+    show_default=True,
+    help="Where team files, homes, database and logs are kept between runs.",
+)
+def demo(port: int, state_dir: Path) -> None:
+    """Run a JupyterHub with sample teams on this machine.
+
+    It needs no Docker, no Kubernetes and no cloud account: an embedded cluster runs each server as a local
+    process. For trying and for tests only.
+    """
+    if not sys.platform.startswith("linux"):
+        raise click.UsageError(
+            "The demo runs on Linux only: it gives each server an address of its own in 127.0.0.0/8 and "
+            "watches its processes through /proc. Use a virtual machine, or WSL on Windows."
+        )
+    # Imported here: the rest of the command must not pay for what the demo needs.
+    from jupyterhub_knada.cli.demo.folder import DemoFolder, FolderInUseError  # noqa: PLC0415
+    from jupyterhub_knada.cli.demo.running import Demo, is_free, run_until_stopped  # noqa: PLC0415
+
+    folder = DemoFolder(state_dir.resolve())
+    try:
+        folder.open()
+    except FolderInUseError as in_use:
+        raise click.UsageError(str(in_use)) from None
+    if not is_free(port):
+        raise click.UsageError(
+            f"Port {port} of 127.0.0.1 is taken; choose another one: make demo PORT={port + 1}, "
+            f"or jupyterhub-knada demo --port {port + 1}."
+        )
+    folder.write_samples()
+    sys.exit(asyncio.run(run_until_stopped(Demo(folder, port))))

@@ -1,0 +1,202 @@
+"""Start programs, wait until they answer, and leave nothing behind.
+
+The demo's process is made the reaper of everything below it (`PR_SET_CHILD_SUBREAPER`), so that a program
+whose parent died is still found and ended. Each program is told to end when the demo dies without a word
+(`PR_SET_PDEATHSIG`). What survives even that, the next demo ends: it finds it in the list of the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import logging
+import os
+import signal
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+log = logging.getLogger(__name__)
+
+# <sys/prctl.h>
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LIBC = ctypes.CDLL(None)
+
+
+class ProgramEndedError(Exception):
+    """A program ended although it should run; the text says which, and how its log ends."""
+
+
+def become_subreaper() -> None:
+    """Make this process the parent of every orphan below it. Linux only; an older kernel ignores it."""
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_with_parent() -> None:
+    """Run in the child between fork and exec: ask the kernel for SIGTERM when the parent dies."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process that cannot be mistaken for a later one with the same number."""
+
+    pid: int
+    started: int
+    """Clock ticks after boot, field 22 of `/proc/PID/stat`."""
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId | None:
+        """Give the identity of a living process; None when there is none (a zombie counts as none)."""
+        stat = _stat(pid)
+        return None if stat is None or stat[0] == "Z" else cls(pid, int(stat[19]))
+
+    def is_alive(self) -> bool:
+        """Tell whether this very process is still there."""
+        return ProcessId.of(self.pid) == self
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, if this very process is still there."""
+        if self.is_alive():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Give the fields of `/proc/PID/stat` from the state on; the name before it may hold spaces."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()
+
+
+def descendants() -> list[ProcessId]:
+    """Give all living processes below this one, children before their children."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (stat := _stat(int(entry.name))) is not None:
+            children.setdefault(int(stat[1]), []).append(int(entry.name))
+    found: list[ProcessId] = []
+    level = [os.getpid()]
+    while level:
+        level = [child for pid in level for child in children.get(pid, ())]
+        found += [process for pid in level if (process := ProcessId.of(pid)) is not None]
+    return found
+
+
+class Program:
+    """One started program with its log file."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log_file: Path) -> None:
+        self.name = name
+        self.process = process
+        self.log_file = log_file
+
+    @classmethod
+    async def start(
+        cls, name: str, command: Sequence[str], *, env: Mapping[str, str], log_file: Path
+    ) -> Program:
+        """Start a program in a session of its own: Ctrl-C reaches the demo alone, which ends all in order."""
+        with log_file.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=dict(env),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+        return cls(name, process, log_file)
+
+    async def ready(self, answers: Callable[[], Awaitable[bool]], *, seconds: float) -> None:
+        """Wait until the program answers.
+
+        Raises:
+            ProgramEndedError: it ended, or did not answer in time.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while not await answers():
+                    if self.process.returncode is not None:
+                        raise ProgramEndedError(self._told(f"ended with exit code {self.process.returncode}"))
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise ProgramEndedError(self._told(f"did not answer within {seconds:.0f} s")) from None
+
+    def _told(self, what: str) -> str:
+        tail = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        return "\n".join(
+            [f"{self.name} {what}. The end of {self.log_file}:", *(f"  {line}" for line in tail)]
+        )
+
+    async def ended(self) -> None:
+        """Wait until the program has ended by itself, which in a demo is a failure.
+
+        Raises:
+            ProgramEndedError: always.
+        """
+        await self.process.wait()
+        raise ProgramEndedError(self._told(f"ended with exit code {self.process.returncode}"))
+
+    async def stop(self, *, seconds: float) -> None:
+        """Ask the program to end; after `seconds`, make it."""
+        if self.process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.process.wait(), seconds)
+        except TimeoutError:
+            log.warning("%s did not end within %.0f s of SIGTERM: killed", self.name, seconds)
+            with suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+
+async def end_descendants() -> None:
+    """Kill whatever is still below this process, orphans included, until nothing is."""
+    while alive := descendants():
+        for process in alive:
+            process.send(signal.SIGKILL)
+        await asyncio.sleep(0.02)
+        _reap()
+
+
+def _reap() -> None:
+    """Collect ended orphans, which have no other parent than this process."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def remember(programs: Sequence[Program], file: Path) -> None:
+    """Write down who runs, for a next demo that has to clean up after a killed one."""
+    found = [identity for program in programs if (identity := ProcessId.of(program.process.pid)) is not None]
+    file.write_text(json.dumps([asdict(identity) for identity in found]), encoding="utf-8")
+
+
+def remembered(file: Path) -> list[ProcessId]:
+    """Give those of the last demo's programs that still run; none when it ended as it should."""
+    try:
+        left = [ProcessId(**entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []
+    return [process for process in left if process.is_alive()]
+
+
+async def end_leftovers(left: Sequence[ProcessId], *, seconds: float) -> None:
+    """End what a killed demo left. Its programs were told when it died, so mostly this only waits."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while alive := [process for process in left if process.is_alive()]:
+        if asyncio.get_running_loop().time() > deadline:
+            for process in alive:
+                process.send(signal.SIGKILL)
+        await asyncio.sleep(0.05)

@@ -1,0 +1,47 @@
+"""What the demo prints when it is ready."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyterhub_knada.cli.demo.running import Demo
+
+PEOPLE = (
+    ("anna", "in two teams: Analyse (she leads it) and Pensjon"),
+    ("per", "in Analyse and Modell, which has a GPU profile that cannot be scheduled here"),
+    ("kari", "in Pensjon and Modell"),
+    ("ola", "in no team: see how he is refused"),
+)
+
+
+def welcome(demo: Demo) -> str:
+    """Give the text: where it is, who can sign in, what to try, where the files lie, how to stop."""
+    teams = _shown(demo.folder.teams)
+    people = "\n".join(f"    {name:5} {told}" for name, told in PEOPLE)
+    return f"""
+JupyterHub with jupyterhub-knada: {demo.url}   (DEMO: this machine only, no isolation between servers)
+
+  Sign in with one of these names; the password of all is: {demo.folder.password}
+{people}
+
+  Three things to try
+    1. Sign in as anna, start Pensjon / Standard, and in a notebook run:
+         import os; os.environ["KNADA_TEAM_SECRET"], os.environ["MEM_LIMIT"]
+    2. Change memoryLimit in {teams / "pensjon.yaml"} and open the spawn page again.
+       Make a mistake in it: jupyterhub-knada check {_shown(demo.folder.root)}
+    3. Sign in as per, start Modell / GPU, and read why it does not come up.
+
+  The REST API, as anna (the token is good for a day; it is shown here only):
+    curl -H "Authorization: token {demo.token}" {demo.url}/hub/api/users/anna
+
+  Team files: {teams}/ and {_shown(demo.folder.platform_file)}   Logs: {_shown(demo.folder.logs)}/
+  Stop: Ctrl-C. Homes and team files stay in {_shown(demo.folder.root)}/; delete it to begin anew.
+"""
+
+
+def _shown(path: Path) -> Path:
+    """Give a path as short as it can be typed from here."""
+    return Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path

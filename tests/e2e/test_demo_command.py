@@ -1,0 +1,89 @@
+"""The demo as a command: it can be stopped at any moment, leaves nothing, and keeps what was in the homes."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.demo_process import DemoProcess, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
+    """Start demos in one folder; whatever a test leaves running is ended."""
+    started: list[DemoProcess] = []
+
+    def begin(port: int | None = None) -> DemoProcess:
+        started.append(DemoProcess.start(tmp_path / "state", port or free_port()))
+        return started[-1]
+
+    yield begin
+    for demo in started:
+        demo.stop()
+
+
+def test_demo_stopped_when_ready_leaves_no_process(start: Callable[..., DemoProcess]) -> None:
+    """SIGTERM ends everything, the servers too, with exit code 0."""
+    demo = start().ready()
+    demo.signal(signal.SIGTERM)
+    assert demo.ended() == 0
+    assert demo.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    "seconds", [0.3, 2.0, 4.0], ids=["at once", "while the cluster starts", "with a hub"]
+)
+def test_demo_stopped_in_mid_start_leaves_no_process(
+    start: Callable[..., DemoProcess], seconds: float
+) -> None:
+    """Ctrl-C while it starts, and again while it stops, leaves nothing."""
+    demo = start()
+    demo.wait_for("Starting the demo")
+    threading.Event().wait(seconds)  # no condition to wait for: any moment must do
+    demo.signal(signal.SIGINT)
+    demo.signal(signal.SIGINT)
+    assert demo.ended() == 0
+    assert demo.left_behind() == []
+
+
+def test_demo_after_a_killed_one_starts_and_keeps_the_homes(start: Callable[..., DemoProcess]) -> None:
+    """What a SIGKILL left does not disturb the next demo, which finds everything as it was."""
+    first = start().ready()
+    kept = next((first.state_dir / "teams").glob("analyse.yaml"))
+    kept.write_text(kept.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    first.signal(signal.SIGKILL)
+    first.ended()
+
+    second = start(first.port).ready()
+    assert kept.read_text(encoding="utf-8").endswith("# mine\n")
+    second.signal(signal.SIGTERM)
+    assert second.ended() == 0
+    assert second.left_behind() == []
+
+
+def test_second_demo_in_the_same_folder_is_refused(start: Callable[..., DemoProcess]) -> None:
+    """A folder has one demo at a time; the second one says who has it, and changes nothing."""
+    first = start()
+    first.wait_for("Starting the demo")
+    second = start()
+    assert second.ended() == 2
+    assert f"already runs in {first.state_dir} (pid {first.process.pid})" in " ".join(second.text.split())
+
+
+def test_taken_port_is_refused_with_the_way_out(start: Callable[..., DemoProcess]) -> None:
+    """A port that somebody listens on is named, with how to choose another one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        demo = start(port)
+        assert demo.ended() == 2
+    assert f"make demo PORT={port + 1}" in " ".join(demo.text.split())

@@ -1,0 +1,161 @@
+"""A member of two teams gets a notebook of each, in a real browser, on the configuration of `make demo`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.support.demo_process import DemoProcess
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
+SHOW_VALUES = (
+    "import os; print([os.environ.get(n) for n in "
+    "('KNADA_TEAM_SECRET', 'MEM_LIMIT', 'CPU_LIMIT')], sorted(os.listdir(os.environ['HOME'])))"
+)
+
+
+def sign_in(page: Page, demo: DemoProcess, name: str) -> None:
+    """Sign in as a person would, on the hub's own page."""
+    page.goto(f"{demo.url}/hub/login")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(demo.password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def start(page: Page, demo: DemoProcess, team: str, profile: str) -> None:
+    """Pick a team and a profile on the spawn page and wait for the server."""
+    page.goto(f"{demo.url}/hub/spawn")
+    page.get_by_role("radio", name=re.compile(team)).check()
+    page.get_by_role("group", name=re.compile(team)).get_by_role("radio", name=re.compile(profile)).check()
+    page.get_by_role("button", name="Start").click()
+
+
+def stop(page: Page, demo: DemoProcess) -> None:
+    """Stop the server on the home page and wait until it is gone."""
+    page.goto(f"{demo.url}/hub/home")
+    page.get_by_role("button", name=re.compile("Stop My Server")).click()
+    expect(page.get_by_role("link", name=re.compile("Start My Server"))).to_be_visible()
+
+
+def open_notebook(page: Page) -> None:
+    """Open a new notebook from JupyterLab's launcher."""
+    page.wait_for_url(re.compile(r"/user/.*/lab"), timeout=120_000)
+    page.locator(".jp-LauncherCard[title^='Python 3']").first.click()
+    expect(page.locator(".jp-Notebook")).to_be_visible()
+
+
+def run_cell(page: Page, code: str) -> str:
+    """Type code into the notebook's last cell, run it, give its output."""
+    before = page.locator(".jp-OutputArea-output").count()
+    cell = page.locator(".jp-Notebook .jp-CodeCell").last
+    cell.locator(".cm-content").click()
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+    output = page.locator(".jp-OutputArea-output").nth(before)
+    expect(output).to_be_visible(timeout=90_000)
+    return output.inner_text()
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keep a picture of the page, to be looked at."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+
+
+def digest(content: bytes) -> str:
+    """Give a checksum as a wheel's RECORD holds it."""
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def small_wheel(folder: Path) -> Path:
+    """Make a wheel with one module, so that `pip install` needs no index."""
+    info = "knada_e2e_package-1.0.dist-info"
+    files = {
+        "knada_e2e_package.py": b"ANSWER = 42\n",
+        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: knada-e2e-package\nVersion: 1.0\n",
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    lines = [f"{name},sha256={digest(content)},{len(content)}" for name, content in files.items()]
+    files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
+    wheel = folder / "knada_e2e_package-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as opened:
+        for name, text in files.items():
+            opened.writestr(name, text)
+    return wheel
+
+
+def test_member_of_two_teams_works_in_both_without_mixing_them(
+    page: Page, demo: DemoProcess, tmp_path: Path
+) -> None:
+    """Each team's server has that team's values and home; what was kept in one home is there on return."""
+    wheel = small_wheel(tmp_path)
+    sign_in(page, demo, "anna")
+    page.goto(f"{demo.url}/hub/spawn")
+    expect(page.get_by_text("Team Modell")).to_have_count(0)
+    shoot(page, "spawn-page")
+
+    start(page, demo, "Team Analyse", "Large")
+    shoot(page, "starting")
+    open_notebook(page)
+    shown = run_cell(page, SHOW_VALUES)
+    assert "projects/knada-demo/secrets/analyse-4f1c" in shown
+    assert str(8 * 1024**3) in shown
+    assert "'2.0'" in shown
+    run_cell(page, "open(os.path.expanduser('~/kept.txt'), 'w').write('analyse was here')")
+    run_cell(
+        page, f"!{{__import__('sys').executable}} -m pip install --no-index --user {wheel} && echo installed"
+    )
+    assert "42" in run_cell(page, "import knada_e2e_package; knada_e2e_package.ANSWER")
+    shoot(page, "notebook")
+    stop(page, demo)
+
+    start(page, demo, "Team Pensjon", "Standard")
+    open_notebook(page)
+    shown = run_cell(page, SHOW_VALUES)
+    assert "projects/knada-demo/secrets/pensjon-9b2e" in shown
+    assert str(4 * 1024**3) in shown
+    assert "'1.0'" in shown
+    assert "kept.txt" not in shown
+    assert "False" in run_cell(
+        page, "import importlib.util; importlib.util.find_spec('knada_e2e_package') is not None"
+    )
+    stop(page, demo)
+
+    start(page, demo, "Team Analyse", "Small")
+    open_notebook(page)
+    assert "kept.txt" in run_cell(page, SHOW_VALUES)
+    assert "42" in run_cell(page, "import knada_e2e_package; knada_e2e_package.ANSWER")
+    stop(page, demo)
+
+
+def test_person_in_no_team_is_refused_with_a_reason(page: Page, demo: DemoProcess) -> None:
+    """Somebody in no team is told so, and whom to ask, and gets no server."""
+    sign_in(page, demo, "ola")
+    expect(page.get_by_text("no team")).to_be_visible()
+    expect(page.get_by_text("#knada-demo")).to_be_visible()
+    shoot(page, "no-team")
+    page.goto(f"{demo.url}/hub/spawn")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_gpu_profile_that_fits_no_node_fails_in_words(page: Page, demo: DemoProcess) -> None:
+    """A profile that no machine can carry says which resource is missing, while waiting and in the end."""
+    sign_in(page, demo, "per")
+    start(page, demo, "Team Modell", "GPU")
+    expect(page.get_by_text(re.compile("GPU")).first).to_be_visible()
+    shoot(page, "gpu-waiting")
+    expect(page.get_by_text(re.compile("GPU.*", re.DOTALL)).first).to_be_visible()
+    expect(page.get_by_text(re.compile("failed", re.IGNORECASE)).first).to_be_visible(timeout=150_000)
+    shoot(page, "gpu-failed")

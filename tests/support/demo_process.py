@@ -1,0 +1,134 @@
+"""The demo as a person starts it in a terminal, for tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# Outside the demos' folders, so that each test does not install the proxy anew.
+PROXY_CACHE = ROOT / ".cache" / "proxy"
+
+
+@dataclass
+class DemoProcess:
+    """A demo as a person starts it in a terminal, with what it printed."""
+
+    process: subprocess.Popen[str]
+    state_dir: Path
+    port: int
+    printed: list[str] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, state_dir: Path, port: int) -> DemoProcess:
+        """Start the command; does not wait for it."""
+        command = [sys.executable, "-m", "jupyterhub_knada.cli", "demo"]
+        command += ["--port", str(port), "--state-dir", str(state_dir)]
+        (state_dir).mkdir(parents=True, exist_ok=True)
+        if PROXY_CACHE.exists() and not (state_dir / "proxy").exists():
+            (state_dir / "proxy").symlink_to(PROXY_CACHE)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=state_dir.parent,
+            start_new_session=True,
+        )
+        demo = cls(process, state_dir, port)
+        threading.Thread(target=demo._read, daemon=True).start()
+        return demo
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            self.printed.extend(lines)
+
+    @property
+    def text(self) -> str:
+        """What the command has printed so far."""
+        return "".join(self.printed)
+
+    def wait_for(self, text: str, seconds: float = 150) -> str:
+        """Wait until the command has printed a text; give all that it printed."""
+        deadline = time.monotonic() + seconds
+        while text not in self.text:
+            assert self.process.poll() is None, f"the demo ended with {self.process.returncode}:\n{self.text}"
+            assert time.monotonic() < deadline, f"no {text!r} within {seconds} s:\n{self.text}"
+            threading.Event().wait(0.05)
+        return self.text
+
+    def ready(self) -> DemoProcess:
+        """Wait until the demo says how to stop it, which it says last."""
+        self.wait_for("Stop: Ctrl-C")
+        if not PROXY_CACHE.exists():
+            shutil.copytree(self.state_dir / "proxy", PROXY_CACHE, symlinks=True)
+        return self
+
+    @property
+    def url(self) -> str:
+        """Where people go."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def password(self) -> str:
+        """What the demo printed for signing in."""
+        return self._printed(r"password of all is: (\S+)")
+
+    @property
+    def token(self) -> str:
+        """The API token that the demo printed."""
+        return self._printed(r"Authorization: token (\w+)")
+
+    def _printed(self, pattern: str) -> str:
+        found = re.search(pattern, self.text)
+        assert found, self.text
+        return found.group(1)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command alone, as `kill` does."""
+        self.process.send_signal(number)
+
+    def ended(self, seconds: float = 90) -> int:
+        """Wait for the end; give the exit code."""
+        return self.process.wait(seconds)
+
+    def left_behind(self) -> list[str]:
+        """Give the command lines of processes that still belong to this demo's folder."""
+        mine = str(self.state_dir).encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and int(entry.name) != os.getpid():
+                    told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+                    if mine in told:
+                        found.append(
+                            f"{entry.name} {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ')!r}"
+                        )
+            except OSError:
+                continue
+        return found
+
+    def stop(self) -> None:
+        """End the demo, whatever state it is in."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            self.ended()
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on now."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,193 @@
+"""A Kubernetes API over plain HTTP, as the contract suite sees every backend: no client library in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from types import TracebackType
+
+Json = dict[str, Any]
+DEADLINE_SECONDS = 30.0
+"""How long a test waits for what has to come; only a failing one waits so long."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: Json
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """Give a Status' sentence."""
+        return str(self.body.get("message", ""))
+
+    @property
+    def refusal(self) -> tuple[int, str, str]:
+        """Give what a refusal is compared by: code, reason and sentence."""
+        return self.status, str(self.body.get("reason", "")), self.message
+
+    @property
+    def causes(self) -> list[tuple[str, str]]:
+        """Give field and reason of each cause, sorted: their order is nobody's contract."""
+        found = self.body.get("details", {}).get("causes", [])
+        return sorted((cause.get("field", ""), cause.get("reason", "")) for cause in found)
+
+    def ok(self) -> Json:
+        """Give the body of an answer that must be good."""
+        assert self.status < 300, f"{self.status}: {self.message}"
+        return self.body
+
+
+@dataclass(frozen=True)
+class Kubeconfig:
+    """The parts of a kubeconfig that a plain client needs."""
+
+    server: str
+    token: str | None
+    authority: str | None
+
+    @classmethod
+    def load(cls, path: Path) -> Kubeconfig:
+        """Read the current context of a file."""
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        cluster = config["clusters"][0]["cluster"]
+        user = config["users"][0]["user"]
+        return cls(cluster["server"], user.get("token"), cluster.get("certificate-authority"))
+
+
+class Watching:
+    """One open watch: its events as they come."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._buffer = b""
+
+    @property
+    def status(self) -> int:
+        """Give the HTTP status that it began with."""
+        return self._response.status
+
+    async def next(self, seconds: float = DEADLINE_SECONDS) -> Json | None:
+        """Give the next event, or None where the watch has ended."""
+        async with asyncio.timeout(seconds):
+            while b"\n" not in self._buffer:
+                chunk = await self._response.content.readany()
+                if not chunk:
+                    return None
+                self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        event: Json = json.loads(line)
+        return event
+
+    async def rest(self) -> list[Json]:
+        """Give all events until the watch ends by itself."""
+        found = []
+        while (event := await self.next()) is not None:
+            found.append(event)
+        return found
+
+
+@dataclass
+class KubernetesApi:
+    """One identity's client; an async context manager."""
+
+    config: Kubeconfig
+    session: aiohttp.ClientSession = field(init=False)
+
+    async def __aenter__(self) -> Self:
+        """Open the connections."""
+        context: ssl.SSLContext | bool = True
+        if self.config.authority:
+            context = ssl.create_default_context(cafile=self.config.authority)
+        headers = {"Authorization": f"Bearer {self.config.token}"} if self.config.token else {}
+        self.session = aiohttp.ClientSession(
+            base_url=self.config.server, headers=headers, connector=aiohttp.TCPConnector(ssl=context)
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close them, and let the TLS ones say goodbye."""
+        await self.session.close()
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, content_type: str = "", **query: Any
+    ) -> Answer:
+        """Send one request; a body that is no bytes goes as JSON."""
+        headers = {"Accept": "application/json"}
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        if data is not None:
+            headers["Content-Type"] = content_type or "application/json"
+        params = {key: str(value) for key, value in query.items()}
+        async with self.session.request(method, path, data=data, params=params, headers=headers) as response:
+            text = await response.text()
+            is_json = response.content_type == "application/json"
+            found = json.loads(text) if is_json else {"text": text}
+            return Answer(response.status, found, tuple(response.headers.getall("Warning", ())))
+
+    async def get(self, path: str, **query: Any) -> Answer:
+        """GET."""
+        return await self.call("GET", path, **query)
+
+    async def post(self, path: str, body: Any, **query: Any) -> Answer:
+        """POST."""
+        return await self.call("POST", path, body, **query)
+
+    async def put(self, path: str, body: Any, **query: Any) -> Answer:
+        """PUT."""
+        return await self.call("PUT", path, body, **query)
+
+    async def delete(self, path: str, body: Any = None, **query: Any) -> Answer:
+        """DELETE."""
+        return await self.call("DELETE", path, body, **query)
+
+    async def patch(self, path: str, body: Any, kind: str = "merge", **query: Any) -> Answer:
+        """PATCH; kind: merge, strategic-merge or json."""
+        suffix = "json-patch+json" if kind == "json" else f"{kind}-patch+json"
+        return await self.call("PATCH", path, body, content_type=f"application/{suffix}", **query)
+
+    @contextlib.asynccontextmanager
+    async def watch(self, path: str, **query: Any) -> AsyncIterator[Watching]:
+        """Open a watch on a collection."""
+        params = {"watch": "true"} | {key: str(value) for key, value in query.items()}
+        async with self.session.get(path, params=params) as response:
+            yield Watching(response)
+
+    async def until(
+        self, path: str, holds: Callable[[Json | None], bool], seconds: float = DEADLINE_SECONDS
+    ) -> Json:
+        """Wait until an object is as `holds` says (None: it is gone), by watching it; give it."""
+        collection, _, name = path.rpartition("/")
+        async with asyncio.timeout(seconds):
+            while True:
+                listed = (await self.get(collection, fieldSelector=f"metadata.name={name}")).ok()
+                now = listed["items"][0] if listed["items"] else None
+                if holds(now):
+                    return now or {}
+                query = {"resourceVersion": listed["metadata"]["resourceVersion"], "timeoutSeconds": 5}
+                async with self.watch(collection, fieldSelector=f"metadata.name={name}", **query) as watching:
+                    while (event := await watching.next(seconds)) is not None:
+                        now = None if event["type"] == "DELETED" else event["object"]
+                        if event["type"] == "ERROR":
+                            break
+                        if holds(now):
+                            return now or {}
+
+    async def until_gone(self, path: str) -> None:
+        """Wait until an object is gone."""
+        await self.until(path, lambda found: found is None)
