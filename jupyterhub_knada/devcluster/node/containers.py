@@ -31,6 +31,7 @@ from jupyterhub_knada.devcluster.node.statuses import (
     Waiting,
     should_restart,
 )
+from jupyterhub_knada.devcluster.node.volumes import remove_folder
 
 if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.node.cluster import JsonObject
@@ -196,6 +197,7 @@ class ContainerRunner:
         folders = ContainerFolders(
             layer=self._folder / "layer", seen_as=known / self.facts.name, scratch=self._folder / "root"
         )
+        await asyncio.to_thread(remove_folder, folders.scratch)
         await asyncio.to_thread(self._pod.node.image.build_layer, folders.layer, folders.seen_as)
         request = await asyncio.to_thread(build_request, self._pod, launch, attempt, folders)
         self._handle, outcome = spawn(request)
