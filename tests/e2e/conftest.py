@@ -40,8 +40,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
         yield running.ready()
     finally:
         running.stop()
-        ARTIFACTS.mkdir(exist_ok=True)
-        shutil.copytree(running.state_dir / "logs", ARTIFACTS / "demo-logs", dirs_exist_ok=True)
+        if (running.state_dir / "logs").exists():
+            shutil.copytree(running.state_dir / "logs", ARTIFACTS / "demo-logs", dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")

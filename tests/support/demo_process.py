@@ -32,7 +32,7 @@ class DemoProcess:
     @classmethod
     def start(cls, state_dir: Path, port: int) -> DemoProcess:
         """Start the command; does not wait for it."""
-        command = [sys.executable, "-m", "jupyterhub_knada.cli", "demo"]
+        command = [str(Path(sys.executable).with_name("jupyterhub-knada")), "demo"]
         command += ["--port", str(port), "--state-dir", str(state_dir)]
         (state_dir).mkdir(parents=True, exist_ok=True)
         if PROXY_CACHE.exists() and not (state_dir / "proxy").exists():

@@ -108,7 +108,7 @@ class DemoFolder:
             _copy(SAMPLES / "platform.yaml", self.platform_file)
 
     def secret(self, name: str, *, size: int = 24) -> str:
-        """Give a secret of this folder, `size` bytes in hex: made the first time, for its owner's eyes only."""
+        """Give a secret of this folder, `size` bytes in hex: made the first time, private to its owner."""
         file = self.root / "credentials" / name
         if not file.exists():
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
