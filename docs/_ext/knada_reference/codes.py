@@ -1,0 +1,45 @@
+"""The page of error codes, from `jupyterhub_knada.errors.Code`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Final
+
+from jupyterhub_knada.errors import Code
+from knada_reference.markdown import page, section
+
+FAMILIES: Final = {
+    "C": ("Team files", "Told by `jupyterhub-knada check` and in the hub's log, with file, line and column."),
+    "A": ("Signing in", "Told to the person who signs in; the hub's log has the full story."),
+    "S": (
+        "Starting a server",
+        "Told on the spawn page and in the answer of the REST API; never a failure of the hub.",
+    ),
+    "K": ("Kubernetes", "Told on the progress page of a start."),
+    "H": ("The hub's configuration", "Told when the hub starts."),
+}
+
+
+def family_of(code: Code) -> str:
+    """Give the letter behind `KNADA-`."""
+    return str(code).removeprefix("KNADA-")[0]
+
+
+def render_codes() -> str:
+    """Render every code under its family; the heading is the code, so that a search for it lands here."""
+    families = [
+        section(
+            2,
+            FAMILIES[letter][0],
+            FAMILIES[letter][1],
+            *(section(3, str(code), f"{code.title}.") for code in codes),
+        )
+        for letter, codes in groupby(sorted(Code, key=str), key=family_of)
+    ]
+    return page(
+        "Error codes",
+        "Every problem and every refusal ends with its code in brackets.\n"
+        "A code is never given a second meaning.\n"
+        "Beside the code, a message says what is wrong, where, the rule, and what to do.",
+        *families,
+    )

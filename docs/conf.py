@@ -1,0 +1,43 @@
+"""How the documentation is built: `make docs`, which is `sphinx-build -n -W`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "jupyterhub-knada"
+author = "The jupyterhub-knada developers"
+copyright = "The jupyterhub-knada developers, MIT licence"  # noqa: A001 - Sphinx's own name for it
+version = release = version_of("jupyterhub-knada")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_click",
+    "sphinx_copybutton",
+    # Writes reference/_generated/ from the code, before anything is read.
+    "knada_reference",
+]
+exclude_patterns = ["_build", "_ext"]
+
+html_theme = "furo"
+html_title = "jupyterhub-knada"
+html_show_sourcelink = False
+
+myst_enable_extensions = ["deflist", "fieldlist"]
+# Headings can be linked to as `page.md#heading`, down to those of single fields and settings.
+myst_heading_anchors = 4
+# A prompt is shown and not copied.
+copybutton_prompt_text = r"\$ "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+copybutton_line_continuation_character = "\\"
+
+# Types stand in the signature; as links they would lead to upstream classes that this build does not know.
+autodoc_typehints = "none"
+
+nitpicky = True
