@@ -85,7 +85,7 @@ class KnadaDemoAuthenticator(KnadaAuthenticator, SharedPasswordAuthenticator):
     )
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         for trait, url in self._addresses():
             if not is_loopback_url(url):
                 raise TraitError(

@@ -10,6 +10,7 @@ The base class says who it is; the mixin decides who may come in and keeps the p
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from jupyterhub_knada.teams.membership import Decision, decide_memberships
 from jupyterhub_knada.teams.registry import Registry, open_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from jupyterhub.handlers import BaseHandler
     from jupyterhub.user import User
@@ -130,7 +131,11 @@ class KnadaAuthenticator(Authenticator):
         Source: JupyterHub 5.0 auth.py; called once by `JupyterHub.init_users`. Loads the team files, so that
         problems are in the log before the first sign-in.
         """
-        super().check_allow_config()
+        super().check_allow_config()  # type: ignore[no-untyped-call]
+        if self.parent is not None:
+            # Into the hub's log, as JupyterHub does with tornado's (app.py `init_logging`).
+            package_log = logging.getLogger("jupyterhub_knada")
+            package_log.parent, package_log.level = self.log, self.log.level
         if not self.teams_dir:
             raise TraitError(
                 self._setting("teams_dir", "is not set; it says where the team files are; set it")
@@ -170,7 +175,7 @@ class KnadaAuthenticator(Authenticator):
 
         Source: JupyterHub 5.3-6.1 auth.py `get_authenticated_user`, which goes on to `run_post_auth_hook`.
         """
-        await maybe_future(super().check_allowed(username, authentication))
+        await maybe_future(super().check_allowed(username, authentication))  # type: ignore[no-untyped-call]
         return True
 
     async def run_post_auth_hook(
@@ -187,8 +192,10 @@ class KnadaAuthenticator(Authenticator):
         Source: JupyterHub 5.3-6.1 auth.py `Authenticator.run_post_auth_hook`.
         """
         name = auth_model["name"]
-        known = handler.find_user(name) if handler else None
-        placing = self._place(name, self.read_group_claim(auth_model), known.groups if known else ())
+        known = handler.find_user(name) if handler else None  # type: ignore[no-untyped-call]
+        # None, not an empty claim, for somebody of whom nothing was ever known: the refusal then says so.
+        last = (_claim_of(known) if known else None) or None
+        placing = self._place(name, self.read_group_claim(auth_model), last)
         if placing.decision.refusal and not auth_model.get("admin"):
             self._say_refused(placing.decision.refusal, name)
             raise RefusedSignInError(placing.decision.refusal)
@@ -197,7 +204,7 @@ class KnadaAuthenticator(Authenticator):
                 "%s is %s of team %s: %s", name, membership.role, membership.team, membership.reason
             )
         placed = {**auth_model, "groups": list(placing.groups)}
-        hooked: dict[str, Any] = await super().run_post_auth_hook(handler, placed)
+        hooked: dict[str, Any] = await super().run_post_auth_hook(handler, placed)  # type: ignore[no-untyped-call]
         return hooked
 
     async def refresh_user(
@@ -213,18 +220,22 @@ class KnadaAuthenticator(Authenticator):
 
         Source: JupyterHub 5.3-6.1 handlers/base.py `refresh_auth`, which never calls `check_allowed`.
         """
+        if handler is not None and not hasattr(handler, "_token_authenticated"):
+            # JupyterHub 6.1.1 reads it where we give False, but sets it for requests with a token only: each
+            # page of somebody who has to sign in again would log an AttributeError (`refresh_auth`).
+            handler._token_authenticated = False  # noqa: SLF001 - tested against a real hub
         refreshed = await self.refresh_from_provider(user, handler, **kwargs)
         if not refreshed:
             return False
         model: dict[str, Any] = {} if refreshed is True else refreshed
-        if self.normalize_username(model.get("name", user.name)) != user.name:
+        if self.normalize_username(model.get("name", user.name)) != user.name:  # type: ignore[no-untyped-call]
             self.log.warning("The provider now has another name for %s: a new sign-in is needed", user.name)
             return False
         claim = self.read_group_claim(model) if model else GroupClaim(None)
-        placing = self._place(user.name, claim, user.groups)
+        placing = self._place(user.name, claim, _claim_of(user))
         if placing.decision.refusal and not user.admin:
             self._say_refused(placing.decision.refusal, user.name)
-            user.sync_groups(placing.groups)
+            user.sync_groups(placing.groups)  # type: ignore[no-untyped-call]
             return False
         if not model and set(placing.groups) == {group.name for group in user.groups}:
             return True
@@ -234,20 +245,22 @@ class KnadaAuthenticator(Authenticator):
         self, user: User, handler: BaseHandler | None = None, **kwargs: Any
     ) -> bool | dict[str, Any]:
         """Refresh as the base class does: its `refresh_user`, before teams are looked at."""
-        refreshed: bool | dict[str, Any] = await maybe_future(super().refresh_user(user, handler, **kwargs))
+        refreshed: bool | dict[str, Any] = await maybe_future(super().refresh_user(user, handler, **kwargs))  # type: ignore[no-untyped-call]
         return refreshed
 
-    def _place(self, name: str, claim: GroupClaim, hub_groups: Iterable[Any]) -> _Placing:
+    def _place(self, name: str, claim: GroupClaim, last: frozenset[str] | None) -> _Placing:
         """Decide by the claim; where it is unknown, by the claim as it was last known."""
         snapshot = self.registry.snapshot
-        groups = claim.groups
-        if groups is None:
-            # None, not an empty claim, for somebody of whom nothing was ever known: the refusal then says so.
-            groups = read_claim_groups(group.name for group in hub_groups) or None
-            if claim.gap:
-                self.log.warning("%s: %s; memberships by group stay as they were", name, claim.gap)
+        groups = last if claim.groups is None else claim.groups
+        if claim.gap:
+            self.log.warning("%s: %s; memberships by group stay as they were", name, claim.gap)
         decision = decide_memberships(name, groups, snapshot)
         return _Placing(decision, build_hub_groups(decision, groups or (), snapshot))
 
     def _say_refused(self, refusal: Refusal, name: str) -> None:
         self.log.warning("Access denied: %s: %s", name, refusal)
+
+
+def _claim_of(user: User) -> frozenset[str]:
+    """Give somebody's group claim as it was last known."""
+    return read_claim_groups(group.name for group in user.groups)

@@ -62,13 +62,20 @@ class KnadaOAuthenticator(KnadaAuthenticator, OAuthenticator):
         """Give the user name, lower-case.
 
         Raises:
-            HTTPError: 403 where the claim is missing; the base class logs all claims and answers with a 500.
+            HTTPError: 403 where the claim is missing or no name; the base class logs all claims and answers
+                with a 500.
 
         Source: OAuthenticator 17 oauth2.py `OAuthenticator.user_info_to_username`.
         """
         named = self.username_claim
         found = named(user_info) if callable(named) else find_claim(user_info, named)
         ident = read_ident(found, "from username_claim" if callable(named) else named)
+        if isinstance(ident, str) and not self.validate_username(self.normalize_username(ident)):  # type: ignore[no-untyped-call]
+            ident = Refusal(
+                Code.BAD_IDENT,
+                "Your user name has characters that this hub does not take.",
+                "Show this to the people who run this hub: username_claim has to name another claim.",
+            )
         if isinstance(ident, Refusal):
             self.log.warning("Access denied: %s The claims are: %s", ident, ", ".join(sorted(user_info)))
             raise RefusedSignInError(ident)
@@ -85,7 +92,7 @@ class KnadaOAuthenticator(KnadaAuthenticator, OAuthenticator):
         Source: OAuthenticator 17 oauth2.py `OAuthenticator.authenticate`.
         """
         try:
-            model: dict[str, Any] | None = await super().authenticate(handler, data, **kwargs)
+            model: dict[str, Any] | None = await super().authenticate(handler, data, **kwargs)  # type: ignore[no-untyped-call]
         except (HTTPClientError, OSError) as error:
             self.log.warning("Sign-in failed at %s: %s", self.login_service, error)
             raise self.explain_failure(error) from None
@@ -110,7 +117,7 @@ class KnadaOAuthenticator(KnadaAuthenticator, OAuthenticator):
         Source: OAuthenticator 17 oauth2.py `OAuthenticator.get_token_info`.
         """
         try:
-            token_info: dict[str, Any] = await super().get_token_info(handler, params)
+            token_info: dict[str, Any] = await super().get_token_info(handler, params)  # type: ignore[no-untyped-call]
         except (HTTPError, TypeError):
             raise HTTPClientError(403, "the token endpoint gave no token") from None
         return token_info
@@ -126,7 +133,7 @@ class KnadaOAuthenticator(KnadaAuthenticator, OAuthenticator):
         Source: OAuthenticator 17 oauth2.py `OAuthenticator.token_to_user` and `refresh_user`.
         """
         try:
-            claims = await super().token_to_user(token_info)
+            claims = await super().token_to_user(token_info)  # type: ignore[no-untyped-call]
         except (HTTPError, PyJWTError, KeyError) as error:
             raise HTTPClientError(401, f"no usable id token ({type(error).__name__})") from None
         if not isinstance(claims, dict):

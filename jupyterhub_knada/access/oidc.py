@@ -48,7 +48,7 @@ class OIDCLoginHandler(OAuthLoginHandler):
         except (HTTPClientError, OSError) as error:
             self.log.warning("Sign-in failed at %s: %s", self.authenticator.login_service, error)
             raise self.authenticator.explain_failure(error) from None
-        super().get()
+        super().get()  # type: ignore[no-untyped-call]
 
 
 class KnadaOIDCAuthenticator(KnadaOAuthenticator, GenericOAuthenticator):
@@ -76,7 +76,7 @@ class KnadaOIDCAuthenticator(KnadaOAuthenticator, GenericOAuthenticator):
     )
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._metadata: dict[str, Any] = {}
         self._keys: dict[str | None, jwt.PyJWK] = {}
 
@@ -114,7 +114,7 @@ class KnadaOIDCAuthenticator(KnadaOAuthenticator, GenericOAuthenticator):
         if self._metadata or not self.issuer:
             return
         url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        metadata = await self.httpfetch(url, "Reading the provider's metadata")
+        metadata = await self.httpfetch(url, "Reading the provider's metadata")  # type: ignore[no-untyped-call]
         if not isinstance(metadata, dict) or metadata.get("issuer") != self.issuer:
             raise HTTPClientError(502, "the metadata are of another issuer")
         if missing := sorted(_REQUIRED_METADATA - metadata.keys()):
@@ -185,7 +185,7 @@ class KnadaOIDCAuthenticator(KnadaOAuthenticator, GenericOAuthenticator):
             KeyError: There is none.
         """
         if key_id not in self._keys:
-            found = await self.httpfetch(self._metadata["jwks_uri"], "Reading the provider's keys")
+            found = await self.httpfetch(self._metadata["jwks_uri"], "Reading the provider's keys")  # type: ignore[no-untyped-call]
             keys = jwt.PyJWKSet.from_dict(found if isinstance(found, dict) else {}).keys
             self._keys = {key.key_id: key for key in keys if key.public_key_use in {None, "sig"}}
         return self._keys[key_id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.client import responses
 from typing import TYPE_CHECKING
 
 from tornado.web import HTTPError
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
 class RefusedSignInError(HTTPError):
     """Makes JupyterHub answer with a refusal's status and text, escaped.
 
-    Source: JupyterHub 5.3-6.1 handlers/base.py `write_error` shows `jupyterhub_message` through an
-    auto-escaping template. The text is an argument of the log message: a `%` in it is only a character.
+    It has no log message: tornado would log it with the whole address, which has the provider's code in it.
+
+    Source: JupyterHub 5.3-6.1 handlers/base.py `write_error` shows `reason` as the title and
+    `jupyterhub_message` below it, through an auto-escaping template.
     """
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.status, "%s", str(refusal))
+        super().__init__(refusal.status, reason=responses[refusal.status])
         self.refusal = refusal
         self.jupyterhub_message = str(refusal)

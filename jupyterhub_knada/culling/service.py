@@ -53,7 +53,7 @@ class Culler:
 
         try:
             policies = await self._fetch_policies()
-            await cull_idle(
+            await cull_idle(  # type: ignore[no-untyped-call]
                 url=self.api_url,
                 api_token=self.api_token,
                 inactive_limit=_NO_LIMIT,

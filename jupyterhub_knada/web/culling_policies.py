@@ -33,11 +33,11 @@ class CullingPoliciesHandler(APIHandler):
         """
         # Not by the decorator `needs_scope`: it wants the scope defined when this module is imported, and
         # JupyterHub defines custom scopes after it has read the configuration.
-        if not self.current_user or not self.has_scope(CULLING_POLICIES_SCOPE):
+        if not self.current_user or not self.has_scope(CULLING_POLICIES_SCOPE):  # type: ignore[no-untyped-call]
             raise HTTPError(403, f"Needs the scope {CULLING_POLICIES_SCOPE}")
         spawners = [spawner for user in self.users.values() for spawner in user.spawners.values()]
         policies = read_policies(spawner for spawner in spawners if spawner.active)
-        self.finish(json.dumps({"servers": {name: policy.to_dict() for name, policy in policies.items()}}))
+        self.finish(json.dumps({"servers": {name: policy.to_dict() for name, policy in policies.items()}}))  # type: ignore[no-untyped-call]
 
 
 def read_policies(spawners: Iterable[Any]) -> dict[str, IdlePolicy]:
@@ -62,16 +62,13 @@ def read_policy(started: dict[str, Any], snapshot: Snapshot) -> IdlePolicy | Non
     Args:
         started: The spawner's own state, never `user_options`: `team`, and `idle_timeout` in seconds or
             `never`.
-        snapshot: The live team files; a team that is in none runs on by the rule of its start.
+        snapshot: The live team files; the servers of a team that is in none keep the rule of their start.
     """
     team = started.get("team")
     loaded = snapshot.teams.get(team) if isinstance(team, str) else None
-    if loaded is not None:
-        bounds = snapshot.platform.platform.bounds if snapshot.platform else None
-        live = decide_idle_timeout(effective_team(snapshot.platform, loaded), bounds)
-        timeout: object = live.value
-    else:
-        timeout = started.get("idle_timeout")
+    timeout: object = started.get("idle_timeout")
+    if loaded is not None and (platform := snapshot.platform) is not None:
+        timeout = decide_idle_timeout(effective_team(platform, loaded), platform.platform.bounds).value
     if timeout == "never":
         return IdlePolicy(None, team)
     if isinstance(timeout, int | float) and timeout > 0:

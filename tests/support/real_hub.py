@@ -30,9 +30,22 @@ c.JupyterHub.db_url = "sqlite://"
 c.JupyterHub.cookie_secret = b"0" * 32
 c.JupyterHub.services = [{{"name": "test", "api_token": "{token}"}}]
 c.JupyterHub.load_roles = [
-    {{"name": "test", "services": ["test"], "scopes": ["admin:users", "servers", "list:groups"]}}
+    {{"name": "test", "services": ["test"], "scopes": ["admin:users", "servers", "groups"]}}
 ]
 """
+
+
+@dataclass(frozen=True)
+class Browser:
+    """Somebody who opens pages of a hub."""
+
+    url: str
+    session: aiohttp.ClientSession
+
+    async def open(self, path: str) -> tuple[int, str]:
+        """Open a page; give the status and the text of where it ends."""
+        async with self.session.get(self.url + path) as answer:
+            return answer.status, await answer.text()
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,13 @@ class RealHub:
     def log(self) -> str:
         """All that it has logged so far."""
         return self.log_file.read_text()
+
+    @asynccontextmanager
+    async def browser(self) -> AsyncIterator[Browser]:
+        """Open pages as one person: with cookies of one's own."""
+        # Cookies for an address instead of a name, which a browser would keep, too.
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+            yield Browser(self.url, session)
 
     async def api(
         self, path: str, *, method: str = "GET", token: str = API_TOKEN, body: Any = None
@@ -95,9 +115,7 @@ async def running_hub(
             start_new_session=True,
         )
     try:
-        # Cookies for an address instead of a name, which a browser would keep, too.
-        jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        async with aiohttp.ClientSession() as session:
             hub = RealHub(f"http://127.0.0.1:{hub_port}", log_file, session)
             await _wait_for(hub, process, seconds)
             yield hub
