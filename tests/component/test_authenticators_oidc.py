@@ -237,9 +237,9 @@ async def test_code_used_twice_is_refused(
 ) -> None:
     """Somebody who reloads the page on which they came back is asked to sign in again."""
     authenticator, code = build(), await ask_for_code(issuer)
-    await authenticator.get_authenticated_user(Callback(code), None)
+    await authenticator.get_authenticated_user(Callback(code), None)  # type: ignore[no-untyped-call]
     with pytest.raises(RefusedSignInError) as caught:
-        await authenticator.get_authenticated_user(Callback(code), None)
+        await authenticator.get_authenticated_user(Callback(code), None)  # type: ignore[no-untyped-call]
     assert caught.value.status_code == 403
 
 
@@ -357,4 +357,4 @@ def _entra(teams: Path, issuer: Issuer) -> KnadaAzureADAuthenticator:
         "oauth_callback_url": CALLBACK,
         "teams_dir": str(teams),
     }
-    return KnadaAzureADAuthenticator(config=Config({"KnadaAzureADAuthenticator": told}))
+    return KnadaAzureADAuthenticator(config=Config({"KnadaAzureADAuthenticator": told}))  # type: ignore[no-untyped-call]

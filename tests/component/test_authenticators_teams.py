@@ -91,7 +91,7 @@ def teams(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def told(teams: Path) -> Told:
     """The mixin over a provider that says what it is told."""
-    return Told(config=Config({"KnadaAuthenticator": {"teams_dir": str(teams)}}))
+    return Told(config=Config({"KnadaAuthenticator": {"teams_dir": str(teams)}}))  # type: ignore[no-untyped-call]
 
 
 async def refresh(authenticator: Told, person: Any) -> Any:
@@ -102,7 +102,7 @@ async def refresh(authenticator: Told, person: Any) -> Any:
 async def sign_in(authenticator: Told, model: Any, known: Person | None = None) -> Any:
     """Sign somebody in as the hub does."""
     authenticator.model = model
-    return await authenticator.get_authenticated_user(Handler(known), {})
+    return await authenticator.get_authenticated_user(Handler(known), {})  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ async def test_refresh_that_gives_another_name_asks_for_a_sign_in(told: Told) ->
 
 async def test_sign_in_for_one_team_lets_in_that_team_only(teams: Path) -> None:
     """With `team`, a member of another team is in no team."""
-    one = Told(config=Config({"KnadaAuthenticator": {"teams_dir": str(teams), "team": "brreg"}}))
+    one = Told(config=Config({"KnadaAuthenticator": {"teams_dir": str(teams), "team": "brreg"}}))  # type: ignore[no-untyped-call]
     assert (await sign_in(one, {"name": "lea"}))["groups"] == ["brreg"]
     with pytest.raises(RefusedSignInError):
         await sign_in(one, {"name": "e152435", "groups": []})
@@ -269,7 +269,7 @@ def test_setting_that_lets_people_past_the_teams_is_refused(teams: Path, setting
     """A hub where the team files would not decide does not start."""
     config = {"KnadaAuthenticator": {"teams_dir": str(teams)}, "Authenticator": settings}
     with pytest.raises(TraitError, match=rf"Told\.{next(iter(settings))}: .*\[KNADA-H001\]"):
-        Told(config=Config(config)).check_allow_config()
+        Told(config=Config(config)).check_allow_config()  # type: ignore[no-untyped-call]
 
 
 def test_allowed_users_do_not_let_existing_users_in(told: Told) -> None:
@@ -281,7 +281,7 @@ def test_allowed_users_do_not_let_existing_users_in(told: Told) -> None:
 def test_start_without_team_files_is_refused() -> None:
     """A hub whose authenticator was told no team files stops at its start, not at the first sign-in."""
     with pytest.raises(TraitError, match=r"Told\.teams_dir: is not set"):
-        Told().check_allow_config()
+        Told().check_allow_config()  # type: ignore[no-untyped-call]
 
 
 def test_start_logs_what_allowed_users_do_not_do(told: Told, caplog: pytest.LogCaptureFixture) -> None:
@@ -312,7 +312,7 @@ def test_entra_for_every_tenant_is_refused(
 ) -> None:
     """Any tenant's admin can give an account any ident: without a tenant the hub does not start."""
     config = {"KnadaAuthenticator": {"teams_dir": str(teams)}, "KnadaAzureADAuthenticator": settings}
-    authenticator = KnadaAzureADAuthenticator(config=Config(config))
+    authenticator = KnadaAzureADAuthenticator(config=Config(config))  # type: ignore[no-untyped-call]
     if is_refused:
         with pytest.raises(TraitError, match="tenant_id: names no tenant"):
             authenticator.check_allow_config()
@@ -363,6 +363,6 @@ async def test_demo_sign_in_takes_the_password_and_gives_the_groups_it_is_told(t
     }
     demo = KnadaDemoAuthenticator(parent=FakeHub(), config=Config(config))
     right = {"username": "Ola", "password": "long enough"}
-    model = await demo.get_authenticated_user(Handler(), right)
+    model = await demo.get_authenticated_user(Handler(), right)  # type: ignore[no-untyped-call]
     assert (model["name"], model["groups"]) == ("ola", ["brreg", "claim:analysts"])
-    assert await demo.get_authenticated_user(Handler(), {**right, "password": "wrong"}) is None
+    assert await demo.get_authenticated_user(Handler(), {**right, "password": "wrong"}) is None  # type: ignore[no-untyped-call]
