@@ -195,6 +195,21 @@ def test_spawn_page_of_a_profile_that_cannot_start_says_why() -> None:
     assert "does not allow the image 'evil/a:1'" in read(offer).text
 
 
+def test_spawn_page_of_an_image_that_is_chosen_below_says_so() -> None:
+    """Python's version is told for the image that starts, and only for that one."""
+    python = {"name": "p", "image": "reg/p:1", "python": "3.13"}
+    profile = make_profile("p", image="reg/p:1", image_info=python, options={"image": IMAGE_OPTION})
+    offer = make_offer(make_team("alfa", profile))
+    assert "Python 3.13 or as chosen below" in read(offer).text
+    assert "Python" not in read(offer, Choice("alfa", "p", {"image": OptionValue("r")})).text
+
+
+def test_spawn_page_of_a_team_without_homes_warns_of_it() -> None:
+    """Nobody loses work because the page did not say so."""
+    team = make_team("alfa", storage_none=said(value=True))
+    assert "Home none files are gone when the server stops" in read(make_offer(team)).text
+
+
 NASTY = "</style></form><script>alert(1)</script>\"' onmouseover=x {{7*7}} {% raw %} &amp; \u0645\u0631"
 
 

@@ -136,6 +136,15 @@ def test_option_overrides_of_an_own_text_holds_it_literally(text: str) -> None:
     assert override == {"image": text, "environment": {"OWN": f"<{text}>"}}
 
 
+def test_option_overrides_of_an_own_text_fills_in_lists_and_leaves_numbers() -> None:
+    """The text is put in wherever a template says so, however deep; nothing else changes."""
+    template = {"args": ["--name={value}", "{other}"], "start_timeout": 5, "environment": {"{value}": None}}
+    option = {"unlistedChoice": {"enabled": "true", "kubespawnerOverride": template}}
+    profile = make_profile("p", options={"o": option})
+    ((_, override),) = option_overrides(profile, {"o": OptionValue("x", is_unlisted=True)})
+    assert override == {"args": ["--name=x", "{other}"], "start_timeout": 5, "environment": {"x": None}}
+
+
 def test_option_overrides_without_a_choice_gives_the_defaults() -> None:
     """The marked default holds, else the first; an option with an own text only gives nothing."""
     options: dict[str, Any] = {

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jupyterhub_knada.errors import Code
+from jupyterhub_knada.servers import overrides
 from jupyterhub_knada.servers.override_rules import read_size
 from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.teams.quantities import QuantityError
@@ -220,6 +221,15 @@ def test_check_override_with_several_faults_tells_all() -> None:
         ("environment", "JPY_A"),
         ("environment", "JUPYTERHUB_B"),
     ]
+
+
+def test_check_override_of_a_setting_that_nobody_has_looked_at_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a newer KubeSpawner brings is not a profile's to say until it is known to be harmless."""
+    monkeypatch.setattr(overrides, "PASSED", frozenset())
+    (fault,) = check_override({"debug": True})
+    assert (fault.code, fault.rule) == (Code.OWNED_OVERRIDE, "this setting is not known to be harmless")
 
 
 @pytest.mark.parametrize(
