@@ -57,7 +57,8 @@ class Snapshot:
         teams = self.teams.items()
         named = ((name, slug) for slug, held in teams for name in (*held.team.users, *held.team.leads))
         groups = ((group_key(group), slug) for slug, held in teams for group in held.team.groups)
-        refused = ((user, slug) for slug, closed in self.closed.items() for user in closed.users)
+        # What a broken file says has not been checked: an ident in capitals may be what is wrong.
+        refused = ((user.lower(), slug) for slug, closed in self.closed.items() for user in closed.users)
         object.__setattr__(self, "_by_user", _index(named))
         object.__setattr__(self, "_by_group", _index(groups))
         object.__setattr__(self, "_closed_by_user", _index(refused))

@@ -130,7 +130,7 @@ def test_membership_of_one_team_is_decided(
         pytest.param(
             [],
             make_snapshot(
-                closed={"kyrre": ClosedTeam("kyrre", "teams/kyrre.yaml", (), frozenset({"e152435"}))}
+                closed={"kyrre": ClosedTeam("kyrre", "teams/kyrre.yaml", (), frozenset({"E152435"}))}
             ),
             Code.TEAM_CLOSED,
             "You are signed in as e152435, but your team kyrre is closed: teams/kyrre.yaml has errors. "
