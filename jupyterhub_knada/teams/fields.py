@@ -53,8 +53,15 @@ def _string(pattern: str | None = None, *, longest: int = 253, shortest: int = 1
     return schema | ({"pattern": pattern} if pattern else {})
 
 
-def _named(pattern: str, code: Code, what: str, rule: str, longest: int = 253) -> ReadBy:
-    read = readers.name(pattern, code, what, rule, longest=longest)
+def _named(
+    pattern: str,
+    code: Code,
+    what: str,
+    rule: str,
+    longest: int = 253,
+    likely: Callable[[str], str] = str.strip,
+) -> ReadBy:
+    read = readers.name(pattern, code, what, rule, longest=longest, likely=likely)
     return ReadBy(read, _string(f"^{pattern}$", longest=longest))
 
 
@@ -200,13 +207,24 @@ LongText = Annotated[
     str,
     ReadBy(readers.text(readers.LONGEST_TEXT, "a text"), _string(longest=readers.LONGEST_TEXT, shortest=0)),
 ]
-Namespace = Annotated[str, _named(names.LABEL, Code.BAD_NAME, "a namespace", _DNS_RULE, 63)]
-HostLabel = Annotated[str, _named(names.LABEL, Code.BAD_NAME, "the first part of a host name", _DNS_RULE, 63)]
-Slug = Annotated[str, _named(names.LABEL, Code.BAD_NAME, "a team's slug", _DNS_RULE, 63)]
-TeamId = Annotated[str, _named(names.LABEL, Code.BAD_NAME, "a team id", _DNS_RULE, 63)]
+Namespace = Annotated[
+    str, _named(names.LABEL, Code.BAD_NAME, "a namespace", _DNS_RULE, 63, readers.with_dashes)
+]
+HostLabel = Annotated[
+    str,
+    _named(names.LABEL, Code.BAD_NAME, "the first part of a host name", _DNS_RULE, 63, readers.with_dashes),
+]
+Slug = Annotated[str, _named(names.LABEL, Code.BAD_NAME, "a team's slug", _DNS_RULE, 63, readers.with_dashes)]
+TeamId = Annotated[str, _named(names.LABEL, Code.BAD_NAME, "a team id", _DNS_RULE, 63, readers.with_dashes)]
 Domain = Annotated[
     str,
-    _named(names.SUBDOMAIN, Code.BAD_NAME, "a domain", "lower-case host name without scheme, port and path"),
+    _named(
+        names.SUBDOMAIN,
+        Code.BAD_NAME,
+        "a domain",
+        "lower-case host name without scheme, port and path",
+        likely=readers.last_part,
+    ),
 ]
 ObjectName = Annotated[str, _OBJECT_NAME]
 Project = Annotated[
@@ -217,6 +235,7 @@ Project = Annotated[
         "a Google Cloud project",
         "its id: 6 to 30 lower-case letters, digits and -, a letter first",
         100,
+        readers.with_dashes,
     ),
 ]
 SecretId = Annotated[
@@ -227,6 +246,7 @@ SecretId = Annotated[
         "a secret's id",
         "letters, digits, - and _, without 'projects/…/secrets/'",
         255,
+        readers.last_part,
     ),
 ]
 ImageName = Annotated[

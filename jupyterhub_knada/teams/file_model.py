@@ -28,6 +28,8 @@ class FileModel(BaseModel):
         validate_by_name=False,
         # pydantic's error text is never shown; if it ever were, it would not hold a value.
         hide_input_in_errors=True,
+        # Of the JSON Schema; pydantic's own would be "Idletimeout".
+        field_title_generator=lambda name, field: field.alias or name,
     )
 
     other_spellings: ClassVar[Mapping[str, str]] = {}

@@ -84,18 +84,18 @@ RESERVED_VARIABLE_PREFIXES: Mapping[str, str] = MappingProxyType(
 
 def reserved_label(key: str) -> Fault | None:
     """Say why a team may not set this label, if it may not."""
-    return _reserved("label", key, RESERVED_LABELS.get(key) or _reserved_domain(key))
+    return _reserved("a label", key, RESERVED_LABELS.get(key) or _reserved_domain(key))
 
 
 def reserved_annotation(key: str) -> Fault | None:
     """Say why a team may not set this annotation, if it may not."""
-    return _reserved("annotation", key, RESERVED_ANNOTATIONS.get(key) or _reserved_domain(key))
+    return _reserved("an annotation", key, RESERVED_ANNOTATIONS.get(key) or _reserved_domain(key))
 
 
 def reserved_variable(name: str) -> Fault | None:
     """Say why a team may not set this environment variable, if it may not; its value plays no part."""
     prefixes = (why for prefix, why in RESERVED_VARIABLE_PREFIXES.items() if name.startswith(prefix))
-    return _reserved("variable", name, RESERVED_VARIABLES.get(name) or next(prefixes, None))
+    return _reserved("a variable", name, RESERVED_VARIABLES.get(name) or next(prefixes, None))
 
 
 def _reserved_domain(key: str) -> str | None:
@@ -110,7 +110,7 @@ def _reserved_domain(key: str) -> str | None:
 def _reserved(kind: str, name: str, why: str | None) -> Fault | None:
     if why is None:
         return None
-    message = f"a {kind} of the platform {got(name)}"
+    message = f"{kind} of the platform {got(name)}"
     return Fault(Code.RESERVED_NAME, message, why, "remove it or choose another name", at_key=True)
 
 

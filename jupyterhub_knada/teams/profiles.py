@@ -256,14 +256,17 @@ class Profile(FileModel):
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
         """Add the slug where the file leaves it out, as KubeSpawner would make it."""
         name = data.get("displayName")
-        if "slug" not in data and isinstance(name, str):
-            return data | {"slug": slugify(name, max_length=_LONGEST_SLUG)}
-        return data
+        slug = slugify(name, max_length=_LONGEST_SLUG) if isinstance(name, str) else ""
+        return {"slug": slug} | data if slug else data
 
     @classmethod
     def contradictions(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """Find one setting in two spellings, and options whose names mean something else."""
         yield from two_spellings(cls, data)
+        name = data.get("displayName", data.get("display_name"))
+        if "slug" not in data and isinstance(name, str) and not slugify(name):
+            message, rule = f"no slug can be made of the name {got(name)}", "a slug has letters or digits"
+            yield Fault(Code.BAD_PROFILE, message, rule, "add 'slug: …'", ("displayName",))
         for key in ("options", "profile_options"):
             options = data.get(key)
             for name in options if isinstance(options, dict) else ():

@@ -46,11 +46,12 @@ def scalar(value: object) -> str:
     raise told(Fault(Code.WRONG_TYPE, f"not a single value {got(value)}", "a text is expected here", remedy))
 
 
-def mapping(value: object) -> Mapping[str, Any]:
-    """Give a mapping; anything else is refused."""
+def mapping(value: object, *, secret: bool = False) -> Mapping[str, Any]:
+    """Give a mapping; anything else is refused, without showing it where it may be a secret."""
     if isinstance(value, Mapping):
         return value
-    message, rule = f"not a mapping {got(value)}", "'name: value' lines are expected here"
+    message = "not a mapping" if secret else f"not a mapping {got(value)}"
+    rule = "'name: value' lines are expected here"
     raise told(Fault(Code.WRONG_TYPE, message, rule, "write them, indented below the key"))
 
 
@@ -86,21 +87,48 @@ def line(longest: int, what: str) -> Reader[str]:
     return read
 
 
-def name(pattern: str, code: Code, what: str, rule: str, *, longest: int = 253) -> Reader[str]:
-    """Make a reader of names; it suggests lower case and - where that is all that is wrong."""
+def name(
+    pattern: str,
+    code: Code,
+    what: str,
+    rule: str,
+    *,
+    longest: int = 253,
+    likely: Callable[[str], str] = str.strip,
+) -> Reader[str]:
+    """Make a reader of names; it suggests lower case where that is all that is wrong.
+
+    Args:
+        pattern: what a name must match in full (`names`).
+        code: of the fault.
+        what: the kind of name, with its article.
+        rule: what the pattern says, in words.
+        longest: characters.
+        likely: makes what was probably meant of what is wrong.
+    """
 
     def read(value: object) -> str:
         found = scalar(value)
         if names.is_name(pattern, found, longest=longest):
             return found
-        lower = found.strip().lower()
-        likely = (found.strip(), lower, re.sub(r"[\s_]+", "-", lower))
-        meant = next((guess for guess in likely if names.is_name(pattern, guess, longest=longest)), None)
+        guess = likely(found.strip())
+        guesses = (guess, guess.lower())
+        meant = next((guess for guess in guesses if names.is_name(pattern, guess, longest=longest)), None)
         raise told(
             Fault(code, f"not {what} {got(found)}", rule, f"write {meant!r}" if meant else "choose another")
         )
 
     return read
+
+
+def with_dashes(found: str) -> str:
+    """Guess a name of a Kubernetes object: `-` for blanks and `_`."""
+    return "-".join(found.replace("_", " ").split())
+
+
+def last_part(found: str) -> str:
+    """Guess a name that was written with what stands before it: a domain with its scheme, a secret's path."""
+    return found.strip("/").rpartition("/")[2]
 
 
 def one_of(*allowed: str) -> Reader[str]:
@@ -312,7 +340,7 @@ def pairs(
     """
 
     def read(value: object) -> Mapping[str, str | None]:
-        found = mapping("…" if secret and isinstance(value, str) else value)
+        found = mapping(value, secret=secret)
         if len(found) > most:
             message = f"too many entries (got {len(found)})"
             raise told(Fault(Code.OUT_OF_RANGE, message, f"at most {most}", "remove some"))

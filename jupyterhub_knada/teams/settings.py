@@ -71,7 +71,7 @@ class Storage(FileModel):
         if str(data.get("none", "")).lower() == "true":
             for key in ("size", "class"):
                 if data.get(key) is not None:
-                    message, rule = f"a home without a home {got(data[key])}", "'none: true' mounts no home"
+                    message, rule = f"without use {got(data[key])}", "'none: true' mounts no home"
                     yield Fault(Code.TWO_SPELLINGS, message, rule, f"remove {key!r} or 'none'", (key,))
 
 
@@ -120,7 +120,7 @@ class Toleration(FileModel):
         exists = data.get("operator") == "Exists"
         if not data.get("key") and not exists:
             rule = "without a key the operator must be Exists"
-            yield Fault(Code.BAD_NAME, "a toleration without a key", rule, "add key, or 'operator: Exists'")
+            yield Fault(Code.WRONG_TYPE, "a toleration without a key", rule, "add key, or 'operator: Exists'")
         if exists and data.get("value"):
             rule = "with the operator Exists there is no value"
             yield Fault(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from jupyterhub_knada.errors import Code
+from jupyterhub_knada.errors import Code, Problem, sort_problems
 from jupyterhub_knada.teams.faults import Fault, faults_of
 from jupyterhub_knada.teams.file_model import FileModel
 from jupyterhub_knada.teams.file_view import FileView
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=FileModel)
 
 NOWHERE = Positions(values={}, keys={})
+MOST_PROBLEMS = 200
+"""Of one file that are told; a binary file or a loop in a generator can make tens of thousands."""
 _MOST_ROUNDS = 8
 """Times that a file is judged again without what was wrong; each round takes away at least one key."""
 
@@ -68,7 +70,18 @@ def _with_problems(
     for position, fault in placed:
         told = view.tell(fault)
         problems.append(replace(told, line=position.line, column=position.column))
-    return replace(view, problems=tuple(problems))
+    return replace(view, problems=_shortened(problems))
+
+
+def _shortened(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Keep the first problems of a file that has more than anybody reads, and say so."""
+    if len(problems) <= MOST_PROBLEMS:
+        return tuple(problems)
+    *kept, last = sort_problems(problems)[:MOST_PROBLEMS]
+    message = f"too many problems in one file (got {len(problems)})"
+    rule = f"only the first {MOST_PROBLEMS} are shown"
+    more = replace(last, field="", message=message, rule=rule, remedy="correct these first")
+    return (*kept, last, more)
 
 
 def _no_mapping(value: Any) -> Fault:

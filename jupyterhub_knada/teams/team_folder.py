@@ -31,9 +31,7 @@ _NEARLY = {".yalm", ".ymal", ".yamll", ".yml.txt", ".yaml.txt", ".json"}
 _NOT_A_FILE = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
 }
 
 

@@ -62,6 +62,10 @@ def read_line(value: object) -> Variable:
         # The text may be a value that a wrong line break cut off: it is not shown.
         remedy = "write 'NAME: value'" if "=" in text else "write 'NAME: value', in one line"
         raise told(Fault(Code.BAD_ENVIRONMENT, "a line without a colon", rule, remedy))
+    if not names.is_name(names.VARIABLE, name.strip()):
+        # What stands before a colon may be the beginning of a value: it is not shown.
+        message = "no variable's name before the colon"
+        raise told(Fault(Code.BAD_ENVIRONMENT, message, rule, "write 'NAME: value'"))
     fault = check_variable(name.strip())
     if fault is not None:
         raise told(fault)

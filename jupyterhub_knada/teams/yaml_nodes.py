@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 DEEPEST = 40
 """Mappings and lists within each other; the deepest sensible override has about fifteen."""
 
+_STANDARD_TAGS = "tag:yaml.org,2002:"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 # What people meet in a scanner's or parser's words, in ours; the first that is found in the text counts.
 _IN_OUR_WORDS = (
@@ -60,6 +61,12 @@ _IN_OUR_WORDS = (
         "a line that does not fit the indentation above it",
         "entries of one list or mapping begin in one column",
         "",
+    ),
+    (
+        "expected the node content",
+        "a sign that cannot begin a value",
+        "such values stand in quotes",
+        "quote the value",
     ),
     (
         "cannot start any token",
@@ -186,9 +193,8 @@ class _Builder:
             rule = "one file is one document"
             self._refuse(event, "a second document", rule, "remove the '---' line, or make two files")
         if event.version not in {None, (1, 2)} or event.tags:
-            self._refuse(
-                event, "a directive", "a file is plain YAML 1.2", "remove the line that begins with '%'"
-            )
+            message, rule = "a directive above '---'", "a file is plain YAML 1.2"
+            self._refuse(event, message, rule, "remove the line that begins with '%'")
         return self.documents == 1
 
     def _refuse(self, event: Any, message: str, rule: str, remedy: str, *, path: Path = ()) -> None:
@@ -202,7 +208,10 @@ class _Builder:
         path = self._next_path(inside)
         self._refuse_features(event, path)
         value = self._value_of(event)
-        self.values[path] = _at(event.start_mark)
+        # Nothing behind a key is found where the next thing stands: the key is the better place.
+        is_nothing = isinstance(event, ScalarEvent) and not event.value and not event.style
+        place = _at(event.start_mark)
+        self.values[path] = self.keys.get(path, place) if is_nothing else place
         self._put(inside, value)
         if isinstance(value, dict | list):
             return self._open(event, value, path)
@@ -218,18 +227,19 @@ class _Builder:
 
     def _refuse_features(self, event: NodeEvent, path: Path) -> None:
         if isinstance(event, AliasEvent):
-            rule = "each file says everything where it holds"
+            rule = "each line says by itself what it means"
             self._refuse(
                 event, f"an alias {got('*' + event.anchor)}", rule, "write the value again", path=path
             )
             self.is_whole = False
         elif event.anchor:
-            rule = "each file says everything where it holds"
+            rule = "each line says by itself what it means"
             self._refuse(event, f"an anchor {got('&' + event.anchor)}", rule, "remove it", path=path)
         tag = getattr(event, "tag", None)  # An alias has none.
         if tag is not None:
             rule = "the key decides how a value is read"
-            self._refuse(event, f"a tag {got(str(tag))}", rule, "remove it, or quote the value", path=path)
+            written = str(tag).replace(_STANDARD_TAGS, "!!")
+            self._refuse(event, f"a tag {got(written)}", rule, "remove it, or quote the value", path=path)
 
     @staticmethod
     def _value_of(event: NodeEvent) -> Any:
@@ -273,7 +283,7 @@ class _Builder:
         path = (*inside.path, key)
         self._refuse_features(event, inside.path)
         if key == "<<" and not event.style:
-            rule = "each file says everything where it holds"
+            rule = "each line says by itself what it means"
             self._refuse(event, "a merge key (got '<<')", rule, "write the keys themselves", path=inside.path)
             self.is_whole = False
         if key in inside.value:
