@@ -6,6 +6,7 @@ tests call, too. The pages are written to `docs/reference/_generated/` when a bu
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +44,17 @@ def write_pages(folder: Path) -> None:
             page.write_text(text, encoding="utf-8")
 
 
+def escape_markup(_app: Sphinx, _context: object, lines: list[str]) -> None:
+    """Show a command's help as it stands: it is text for a terminal, which sphinx-click reads as markup."""
+    lines[:] = [re.sub(r"([*`])", r"\\\1", line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the writer. Source: https://www.sphinx-doc.org/en/master/extdev/appapi.html."""
+    """Register what is done at a build; to be listed after sphinx_click, which defines its events.
+
+    Source: https://www.sphinx-doc.org/en/master/extdev/appapi.html.
+    """
+    for part in ("description", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", escape_markup)
     app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "reference" / "_generated"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
