@@ -95,7 +95,7 @@ def _check_files(teams_dir: str | None, platform_file: str | None, team: str | N
             f"teams_dir: there is no such folder (got {teams_dir!r}); it holds one YAML file a team; "
             "create it, or name the one that is mounted."
         )
-    elif team is not None and not any(Path(teams_dir, team + end).is_file() for end in (".yaml", ".yml")):
+    elif team is not None and not _is_team(Path(teams_dir), team):
         faults.append(
             f"team: no file says what this team is (got {team!r}); a team is named by its file; "
             f"write {teams_dir}/{team}.yaml, or name another team."
@@ -106,6 +106,10 @@ def _check_files(teams_dir: str | None, platform_file: str | None, team: str | N
             "teams; create it, or leave the argument out."
         )
     return faults
+
+
+def _is_team(teams_dir: Path, team: str) -> bool:
+    return Path(team).name == team and any((teams_dir / (team + end)).is_file() for end in (".yaml", ".yml"))
 
 
 def _check_authenticator(authenticator: str | type) -> list[str]:
