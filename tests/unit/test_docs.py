@@ -20,7 +20,8 @@ import yaml
 from click.testing import CliRunner
 
 from jupyterhub_knada.access.roles import CUSTOM_SCOPES
-from jupyterhub_knada.cli import cli
+from jupyterhub_knada.cli import cli, demo
+from jupyterhub_knada.cli.demo.welcome import PEOPLE
 from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.loading import load_files
 from jupyterhub_knada.teams.model import PlatformFile, TeamFile
@@ -251,6 +252,22 @@ def test_tutorial_gives_what_it_shows(tmp_path: Path, monkeypatch: pytest.Monkey
             before, _, after = expected.partition("…\n")
             assert output.startswith(before), f"{block}: {output}"
             assert output.endswith(after), f"{block}: {output}"
+
+
+def test_lesson_on_the_demo_names_its_people_teams_and_profiles() -> None:
+    """The second lesson speaks of the demo's own files; a renamed person or profile would leave it wrong."""
+    lesson = (DOCS / "tutorial/the-demo.md").read_text(encoding="utf-8")
+    files = Path(demo.__file__).parent / "files"
+    teams = load_files(files / "teams", files / "platform.yaml").teams.values()
+    shown = {name for loaded in teams for name in [loaded.team.display_name, *names_of(loaded.team)]}
+    assert {name for name, _ in PEOPLE} >= set(re.findall(r"[Ss]ign in (?:again )?as `(\w+)`", lesson))
+    assert shown >= set(re.findall(r"\*(Team \w+|Small|GPU)\*", lesson))
+    assert "teams/analyse.yaml" in lesson
+
+
+def names_of(team: TeamFile) -> list[str]:
+    """Give what a team's profiles are shown as."""
+    return [profile.display_name for profile in team.profiles]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(DOCS).as_posix())
