@@ -7,6 +7,7 @@ names that end with `~`, and other endings (`README.md`, `kyrre.yaml.bak`). A ne
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
@@ -97,11 +98,11 @@ def read_text(path: Path) -> str:
         FileError: there is no such file, no permission, no regular file, too much of it, or no UTF-8.
     """
     try:
-        raw = _read_bytes(path)
+        raw = _read_bytes(path).removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise FileError(_unreadable(error, "file", is_link=path.is_symlink())) from error
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 (got the byte 0x{raw[error.start]:02X})"
         fault = Fault(Code.FILE_ENCODING, message, "team files are UTF-8 text", "save the file as UTF-8")
@@ -116,14 +117,17 @@ def printable_name(name: str) -> str:
 
 def _read_bytes(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            kind = _NOT_A_FILE.get(stat.S_IFMT(seen.st_mode), "no regular file")
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind != stat.S_IFREG:
+            message = f"{_NOT_A_FILE.get(kind, 'something else')}, not a file"
             rule = "a team is described by a regular file"
-            raise FileError(Fault(Code.FILE_UNREADABLE, f"{kind}, not a file", rule, "remove or rename it"))
-        # One byte more than allowed: the file may grow between the two calls.
-        raw = file.read(LARGEST_FILE + 1)
+            raise FileError(Fault(Code.FILE_UNREADABLE, message, rule, "remove or rename it"))
+        # One byte more than allowed tells a file that is too large, also one that grows meanwhile.
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            raw = file.read(LARGEST_FILE + 1)
+    finally:
+        os.close(descriptor)
     if len(raw) > LARGEST_FILE:
         message, rule = f"a file of more than {LARGEST_FILE} bytes", f"at most {LARGEST_FILE // 1024} KiB"
         raise FileError(Fault(Code.FILE_UNREADABLE, message, rule, "name groups instead of many users"))
@@ -175,7 +179,7 @@ def _bad_slug(entry: str, stem: str, ending: str) -> Fault:
 
 
 def _position_of_byte(raw: bytes, index: int) -> Position:
-    before = raw[:index].decode("utf-8-sig", "replace")
+    before = raw[:index].decode("utf-8")
     return Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
