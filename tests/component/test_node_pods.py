@@ -14,7 +14,10 @@ from jupyterhub_knada.devcluster.node.processes import list_descendants
 from tests.support.local_cluster import (
     LocalCluster,
     in_phase,
+    is_dead,
     is_ready,
+    is_removed,
+    lives,
     local_cluster,
     read_http,
     state_of,
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 SERVER = {"command": ["python", "-m", "http.server", "--bind", "0.0.0.0", "8888"]}
+RUNTIME = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+    "runc create failed: unable to start container process: "
+)
 PORT = [{"containerPort": 8888, "name": "http"}]
 
 
@@ -58,8 +65,19 @@ def pid_of(cluster: LocalCluster, pod: dict[str, Any]) -> int:
     return int(json.loads((attempt / "started.json").read_text())["pid"])
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """Read the variables of a process."""
+    entries = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries if entry)}
+
+
+def touch_in(pid: int, name: str) -> None:
+    """Make an empty file in a process's working folder."""
+    Path(f"/proc/{pid}/cwd", name).touch()
+
+
 async def test_pod_with_a_readiness_probe_is_ready_when_its_server_answers(cluster: LocalCluster) -> None:
-    """Phase, address and container status come together; Ready is the probe's word; events are a kubelet's."""
+    """Phase, address and container status come together; Ready is the probe's word; events in order."""
     probe = {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1}
     await cluster.start_pod("web", {**SERVER, "ports": PORT, "readinessProbe": probe})
     pod = await cluster.wait_for("web", is_ready)
@@ -86,7 +104,7 @@ async def test_two_pods_listen_on_the_same_port_of_all_addresses(cluster: LocalC
 
 
 async def test_readiness_is_never_taken_from_a_process_of_somebody_else(cluster: LocalCluster) -> None:
-    """A server on all addresses, which is not the pod's, answers on the pod's address and makes nothing ready."""
+    """A server on all addresses, not the pod's, answers on the pod's address and makes nothing ready."""
     stranger = await asyncio.start_server(lambda _, writer: writer.close(), "0.0.0.0", 0)
     async with stranger:
         port = stranger.sockets[0].getsockname()[1]
@@ -116,8 +134,7 @@ async def test_environment_of_a_container_holds_the_pods_words_and_nothing_of_th
     ]
     await cluster.start_pod("env", script("env -0 > $HOME/env; sleep 1000", env=env))
     pod = await cluster.wait_for("env", in_phase("Running"))
-    entries = Path(f"/proc/{pid_of(cluster, pod)}/environ").read_text().split("\0")
-    variables = dict(entry.partition("=")[::2] for entry in entries if entry)
+    variables = environment_of(pid_of(cluster, pod))
     assert variables["TOKEN"] == "of-the-team"
     assert variables["ADDRESS"] == pod["status"]["podIP"]
     assert variables["SERVICE_URL"] == f"http://{pod['status']['podIP']}:8888/user/ada/"
@@ -125,7 +142,7 @@ async def test_environment_of_a_container_holds_the_pods_words_and_nothing_of_th
 
 
 async def test_init_containers_run_in_order_before_the_others(cluster: LocalCluster) -> None:
-    """Each ends before the next begins; one that fails is tried again, and the pod stays Pending meanwhile."""
+    """Each ends before the next begins; one that fails is tried again; the pod stays Pending meanwhile."""
     volume = {"name": "shared", "emptyDir": {"medium": "Memory"}}
     mounts = [{"name": "shared", "mountPath": "/shared"}]
     init = [
@@ -192,12 +209,26 @@ async def test_pod_that_ends_for_good_tells_its_exit_code(
 @pytest.mark.parametrize(
     ("container", "message"),
     [
-        pytest.param({"command": ["no-such-program"]}, 'exec: "no-such-program": executable file not found in $PATH', id="not found"),
-        pytest.param({"command": ["/etc/passwd"]}, 'exec: "/etc/passwd": permission denied', id="not executable"),
-        pytest.param({"command": ["/no/such"]}, 'exec: "/no/such": stat /no/such: no such file or directory', id="no file"),
-        pytest.param({"command": ["true"], "workingDir": "/etc/passwd"}, "error during container init: mkdir /etc/passwd: not a directory", id="working folder"),
+        pytest.param(
+            {"command": ["no-such-program"]},
+            'exec: "no-such-program": executable file not found in $PATH',
+            id="not found",
+        ),
+        pytest.param(
+            {"command": ["/etc/passwd"]}, 'exec: "/etc/passwd": permission denied', id="not executable"
+        ),
+        pytest.param(
+            {"command": ["/no/such"]},
+            'exec: "/no/such": stat /no/such: no such file or directory',
+            id="no file",
+        ),
+        pytest.param(
+            {"command": ["true"], "workingDir": "/etc/passwd"},
+            "error during container init: mkdir /etc/passwd: not a directory",
+            id="working folder",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_container_that_cannot_start_ends_with_start_error(
     cluster: LocalCluster, container: dict[str, Any], message: str
 ) -> None:
@@ -207,10 +238,7 @@ async def test_container_that_cannot_start_ends_with_start_error(
     terminated = state_of(pod)["terminated"]
     assert (terminated["exitCode"], terminated["reason"]) == (128, "StartError")
     assert terminated["message"].endswith(message)
-    await cluster.wait_for_event(
-        "broken",
-        f"Failed: Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: {message}",
-    )
+    await cluster.wait_for_event("broken", f"Failed: Error: {RUNTIME}{message}")
 
 
 async def test_missing_image_is_pulled_in_vain_again_and_again(cluster: LocalCluster) -> None:
@@ -219,7 +247,10 @@ async def test_missing_image_is_pulled_in_vain_again_and_again(cluster: LocalClu
     pod = await cluster.wait_for("noimage", lambda pod: waiting_reason(pod) == "ImagePullBackOff")
     assert pod["status"]["phase"] == "Pending"
     await cluster.wait_for_event("noimage", "Failed: Error: ImagePullBackOff")
-    told = 'failed to pull and unpack image "registry.test/absent:1": failed to resolve image: registry.test/absent:1: not found'
+    told = (
+        'failed to pull and unpack image "registry.test/absent:1": '
+        "failed to resolve image: registry.test/absent:1: not found"
+    )
     assert {
         'Pulling: Pulling image "registry.test/absent:1"',
         f'Failed: Failed to pull image "registry.test/absent:1": rpc error: code = NotFound desc = {told}',
@@ -273,13 +304,9 @@ async def test_deleted_pod_ends_on_sigterm_and_leaves_nothing(cluster: LocalClus
     await cluster.delete_pod("polite")
     await cluster.wait_gone("polite")
     assert (out / "bye").read_text() == "bye\n"
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert not [pid for pid in pids if lives(pid)]
     assert "Killing: Stopping container notebook" in await cluster.events("polite")
-    await eventually(lambda: _is_gone(cluster.root / "pods" / pod["metadata"]["uid"]))
-
-
-async def _is_gone(path: Path) -> bool:
-    return not path.exists()
+    await eventually(lambda: is_removed(cluster.root / "pods" / pod["metadata"]["uid"]))
 
 
 async def test_deleted_pod_that_ignores_sigterm_is_killed_after_its_grace(cluster: LocalCluster) -> None:
@@ -293,10 +320,10 @@ async def test_deleted_pod_that_ignores_sigterm_is_killed_after_its_grace(cluste
     pid = pid_of(cluster, pod)
     await cluster.delete_pod("deaf")
     await cluster.wait_for("deaf", lambda pod: "deletionTimestamp" in pod["metadata"])
-    assert Path(f"/proc/{pid}").exists()
+    assert lives(pid)
     await cluster.delete_pod("deaf", gracePeriodSeconds=1)
     await cluster.wait_gone("deaf")
-    assert not Path(f"/proc/{pid}").exists()
+    assert not lives(pid)
 
 
 async def test_pod_deleted_by_force_loses_its_processes(cluster: LocalCluster) -> None:
@@ -305,7 +332,7 @@ async def test_pod_deleted_by_force_loses_its_processes(cluster: LocalCluster) -
     pod = await cluster.wait_for("gone", in_phase("Running"))
     pid = pid_of(cluster, pod)
     await cluster.delete_pod("gone", gracePeriodSeconds=0)
-    await eventually(lambda: _is_gone(Path(f"/proc/{pid}")))
+    await eventually(lambda: is_dead(pid))
 
 
 async def test_container_that_fails_its_liveness_probe_is_restarted(cluster: LocalCluster) -> None:
@@ -331,7 +358,7 @@ async def test_startup_probe_holds_readiness_back(cluster: LocalCluster) -> None
     pod = await cluster.wait_for("slow", in_phase("Running"))
     assert not is_ready(pod)
     assert not pod["status"]["containerStatuses"][0]["started"]
-    Path(f"/proc/{pid_of(cluster, pod)}/cwd", "go").touch()
+    touch_in(pid_of(cluster, pod), "go")
     await cluster.wait_for("slow", is_ready)
 
 
@@ -352,7 +379,7 @@ async def test_pre_stop_hook_runs_before_the_end(cluster: LocalCluster) -> None:
 
 
 async def test_pod_over_its_deadline_fails(cluster: LocalCluster) -> None:
-    """activeDeadlineSeconds ends the pod with a kubelet's reason."""
+    """The time that it may be active is over: it ends with a kubelet's reason."""
     await cluster.start_pod("deadline", script("sleep 1000"), activeDeadlineSeconds=1)
     pod = await cluster.wait_for("deadline", in_phase("Failed"))
     assert pod["status"]["reason"] == "DeadlineExceeded"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub_knada.devcluster.api import EmbeddedCluster
@@ -15,7 +16,6 @@ from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     from jupyterhub_knada.devcluster.node.cluster import ClusterClient
 
@@ -143,6 +143,24 @@ def is_ready(pod: Json) -> bool:
 def in_phase(*phases: str) -> Callable[[Json], bool]:
     """Make a condition: the pod's phase is one of these."""
     return lambda pod: pod.get("status", {}).get("phase") in phases
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def is_dead(pid: int) -> bool:
+    """Tell whether a process is gone."""
+    return not lives(pid)
+
+
+async def is_removed(path: Path) -> bool:
+    """Tell whether nothing lies there."""
+    return not path.exists()  # noqa: ASYNC240 - a look at a local folder
 
 
 async def read_http(address: str, port: int, path: str = "/") -> str:

@@ -74,9 +74,18 @@ def _dollar_runs(text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("500m", "0.5"), ("2", "2"), ("0.5", "0.5"), ("2Gi", str(2 * 1024**3)), ("2G", "2000000000"), ("1e3", "1000"),
-     ("1E", str(10**18)), ("1Ei", str(1024**6)), (".5", "0.5"), ("100n", "1E-7")],
-)  # fmt: skip
+    [
+        ("500m", "0.5"),
+        ("2", "2"),
+        (".5", "0.5"),
+        ("2Gi", str(2 * 1024**3)),
+        ("2G", "2000000000"),
+        ("1e3", "1000"),
+        ("1E", str(10**18)),
+        ("1Ei", str(1024**6)),
+        ("100n", "1E-7"),
+    ],
+)
 def test_quantity_of_text_is_exact(text: str, number: str) -> None:
     """Decimal and binary suffixes and exponents are all read exactly."""
     assert parse_quantity(text) == Decimal(number)

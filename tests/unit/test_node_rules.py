@@ -45,9 +45,9 @@ def test_backoff_after_ten_good_minutes_is_forgiven() -> None:
 )
 def test_tally_of_answers_changes_after_enough_in_a_row(
     probe: dict[str, Any],
-    initial: bool | None,
+    initial: bool | None,  # noqa: FBT001 - a column of the table
     answers: list[bool],
-    verdicts: list[bool | None],  # noqa: FBT001
+    verdicts: list[bool | None],
 ) -> None:
     """The verdict follows the thresholds, as in Kubernetes."""
     tally = Tally(probe, initial=initial)
@@ -102,10 +102,10 @@ def test_pod_with_what_processes_cannot_do_is_refused_in_words() -> None:
             "containers": [{"name": "c", "readinessProbe": {"grpc": {"port": 1}}, "volumeDevices": [{}]}],
         }
     }
+    told = "c.readinessProbe.grpc, c.volumeDevices, initContainers[side].restartPolicy"
     assert find_refusal(pod) == (
         "UnexpectedAdmissionError",
-        "Pod was rejected: this node runs processes and has no c.readinessProbe.grpc, c.volumeDevices, "
-        "initContainers[side].restartPolicy",
+        f"Pod was rejected: this node runs processes and has no {told}",
     )
     assert find_refusal({"spec": {"containers": [{"name": "c", "image": "x"}]}}) is None
 
@@ -135,10 +135,11 @@ def test_log_request_for_times_is_refused() -> None:
 
 def test_command_line_with_everything_gives_the_options() -> None:
     """The options have the names of the command line."""
-    options, log_level = parse_arguments(
+    line = (
         "--kubeconfig k --root r --name n1 --cpu 4 --memory 8Gi --capacity nvidia.com/gpu=1 --label a=b "
-        "--missing-image *absent* --pull-seconds 1.5 --on-exit keep --log-level debug".split()
+        "--missing-image *absent* --pull-seconds 1.5 --on-exit keep --log-level debug"
     )
+    options, log_level = parse_arguments(line.split())
     assert (options.name, options.cpu, options.memory, options.pull_seconds) == ("n1", "4", "8Gi", 1.5)
     assert (options.capacity, options.labels) == ({"nvidia.com/gpu": "1"}, {"a": "b"})
     assert (options.missing_images, options.on_exit, log_level) == (("*absent*",), OnExit.KEEP, "DEBUG")

@@ -192,10 +192,10 @@ class ContainerRunner:
             delay = min(delay * 2, longest)
 
     async def _start(self, launch: Launch, attempt: Attempt) -> None:
-        metadata = self._pod.pod["metadata"]
-        known = self._pod.node.options.root / "python" / metadata["namespace"] / metadata["name"]
         folders = ContainerFolders(
-            layer=self._folder / "layer", seen_as=known / self.facts.name, scratch=self._folder / "root"
+            layer=self._folder / "layer",
+            seen_as=self._pod.known_as / self.facts.name,
+            scratch=self._folder / "root",
         )
         await asyncio.to_thread(remove_folder, folders.scratch)
         await asyncio.to_thread(self._pod.node.image.build_layer, folders.layer, folders.seen_as)

@@ -67,6 +67,12 @@ class PodContext:
         metadata = self.pod["metadata"]
         return f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
 
+    @property
+    def known_as(self) -> Path:
+        """Where the pod's layers are seen: a path that the next pod of this name has, too."""
+        metadata = self.pod["metadata"]
+        return self.node.options.root / "python" / metadata["namespace"] / metadata["name"]
+
     async def read(self, kind: str, name: str) -> JsonObject | None:
         """Read a Secret or ConfigMap of the pod's namespace; None where it does not exist."""
         plural = {"Secret": "secrets", "ConfigMap": "configmaps"}[kind]

@@ -57,6 +57,8 @@ class PodRunner:
         self._volumes: dict[str, Path] | None = None
         self._has_address = False
         self._is_over = False
+        self._was_over = pod.get("status", {}).get("phase") in _TERMINAL
+        """Ended under an earlier node; what that one said of it stays said."""
         self._verdict = ("", "")
         self._extra_conditions: tuple[tuple[str, str, str], ...] = ()
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
@@ -111,7 +113,7 @@ class PodRunner:
     async def _work(self) -> None:
         """Bring the pod up and keep it up."""
         is_known = self._restore()
-        if self._context.pod.get("status", {}).get("phase") in _TERMINAL:
+        if self._was_over:
             return
         try:
             if refusal := _NO_ADDRESS if not self.address else find_refusal(self._context.pod):
@@ -167,11 +169,11 @@ class PodRunner:
     async def _finish(self, ending: Ending) -> None:
         """End the processes, say so, and remove what is left."""
         await self._stop_containers(self._grace or Grace(0))
-        was_over, self._is_over = self._is_over, True
+        was_over, self._is_over = self._is_over or self._was_over, True
         if ending is Ending.SHUTDOWN and not was_over:
             self._verdict = _SHUTDOWN
             self._extra_conditions = (("DisruptionTarget", "TerminationByKubelet", _SHUTDOWN[1]),)
-        if ending is not Ending.VANISHED:
+        if ending is not Ending.VANISHED and not self._was_over:
             await self._publisher.publish()
         if ending is Ending.DELETED:
             await self._confirm_deletion()
@@ -215,7 +217,8 @@ class PodRunner:
         self._on_change()
 
     def _on_change(self) -> None:
-        self._publisher.wake()
+        if not self._was_over:
+            self._publisher.wake()
 
     def _build_facts(self) -> PodFacts:
         return PodFacts(

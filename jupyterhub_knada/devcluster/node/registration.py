@@ -24,9 +24,7 @@ _CONFLICT = 409
 _NOT_FOUND = 404
 _LEASES = "kube-node-lease"
 _LEASE_PERIODS = 4
-# How often a kubelet repeats a status that did not change is five minutes; the lease says more often that it
-# lives.
-_STATUS_SECONDS = 60.0
+_STATUS_PERIODS = 6
 _NOT_READY_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
@@ -141,7 +139,7 @@ class Registration:
         while True:
             try:
                 await self._renew_lease()
-                if loop.time() - reported >= _STATUS_SECONDS:
+                if loop.time() - reported >= self._options.lease_seconds * _STATUS_PERIODS:
                     reported = loop.time()
                     await self.report(ready=True)
             except ApiError as refusal:
