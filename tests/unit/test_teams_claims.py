@@ -1,0 +1,212 @@
+"""What only one team may have: who is closed when two files claim it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyterhub_knada.teams.loading import FileCache, LoadedFiles, load_files
+from tests.support.team_files import load_folder, write_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def team(namespace: str, rest: str = "") -> str:
+    """Write a team's file with one user."""
+    return f"namespace: {namespace}\nusers: [e1]\n{rest}"
+
+
+def told(loaded: LoadedFiles) -> list[str]:
+    """Give the messages about team files."""
+    return [str(problem) for problem in loaded.problems if problem.file.startswith("teams")]
+
+
+def reload(folder: Path, before: LoadedFiles) -> LoadedFiles:
+    """Load again, with what was served."""
+    return load_files(folder / "teams", None, previous=before.teams)
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "expected"),
+    [
+        pytest.param(
+            "namespace",
+            team("same"),
+            team("same"),
+            [
+                "teams/a.yaml:1:12: namespace: claimed twice (got 'same'); teams/b.yaml:1 claims it, too",
+                "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); teams/a.yaml:1 claims it, too",
+            ],
+            id="namespace",
+        ),
+        pytest.param(
+            "ingress",
+            team("a", "ingress: same\n"),
+            team("b", "ingress: same\n"),
+            [
+                "teams/a.yaml:3:10: ingress: claimed twice (got 'same'); teams/b.yaml:3 claims it, too",
+                "teams/b.yaml:3:10: ingress: claimed twice (got 'same'); teams/a.yaml:3 claims it, too",
+            ],
+            id="ingress",
+        ),
+        pytest.param(
+            "secret",
+            team("a", "secret: same\n"),
+            team("b", "secret: same\n"),
+            [
+                "teams/a.yaml:3:9: secret: claimed twice (got 'same'); teams/b.yaml:3 claims it, too",
+                "teams/b.yaml:3:9: secret: claimed twice (got 'same'); teams/a.yaml:3 claims it, too",
+            ],
+            id="secret",
+        ),
+        pytest.param(
+            "id",
+            team("a", "id: same\nsecret: a\n"),
+            team("b", "id: same\nsecret: b\n"),
+            [
+                "teams/a.yaml:3:5: id: claimed twice (got 'same'); teams/b.yaml:3 claims it, too",
+                "teams/b.yaml:3:5: id: claimed twice (got 'same'); teams/a.yaml:3 claims it, too",
+            ],
+            id="id",
+        ),
+    ],
+)
+def test_claim_of_two_files_closes_both_on_a_first_load(
+    tmp_path: Path,
+    kind: str,
+    one: str,
+    other: str,
+    expected: list[str],
+) -> None:
+    """Nobody can say who had it: both are told, and a third team is unharmed."""
+    loaded = load_folder(write_files(tmp_path, a=one, b=other, c=team("c")))
+    assert (list(loaded.teams), list(loaded.closed)) == (["c"], ["a", "b"])
+    assert told(loaded) == [f"{line}; give each team its own {kind} [KNADA-C031]" for line in expected]
+
+
+def test_id_of_one_team_that_is_the_name_of_another_closes_both(tmp_path: Path) -> None:
+    """A team without an id claims its file's name, as id and as secret."""
+    loaded = load_folder(write_files(tmp_path, a=team("a"), b=team("b", "id: a\n")))
+    assert list(loaded.closed) == ["a", "b"]
+    assert told(loaded) == [
+        (
+            "teams/a.yaml:1:1: id: claimed twice (got 'a'); teams/b.yaml:3 claims it, too; "
+            "give each team its own id [KNADA-C031]"
+        ),
+        (
+            "teams/a.yaml:1:1: secret: claimed twice (got 'a'); teams/b.yaml:3 claims it, too; "
+            "give each team its own secret [KNADA-C031]"
+        ),
+        (
+            "teams/b.yaml:3:5: id: claimed twice (got 'a'); teams/a.yaml:1 claims it, too; "
+            "give each team its own id [KNADA-C031]"
+        ),
+        (
+            "teams/b.yaml:3:5: id: claimed twice (got 'a'); teams/a.yaml:1 claims it, too; "
+            "give each team its own secret [KNADA-C031]"
+        ),
+    ]
+
+
+def test_newcomer_is_closed_on_a_reload(tmp_path: Path) -> None:
+    """Who is served with a namespace keeps it."""
+    before = load_folder(write_files(tmp_path, a=team("same")))
+    loaded = reload(write_files(tmp_path, b=team("same")), before)
+    assert (list(loaded.teams), list(loaded.closed)) == (["a"], ["b"])
+
+
+def test_two_newcomers_are_both_closed_on_a_reload(tmp_path: Path) -> None:
+    """Two new files that claim the same are as two on a first load."""
+    before = load_folder(write_files(tmp_path, a=team("a")))
+    loaded = reload(write_files(tmp_path, b=team("same"), c=team("same")), before)
+    assert (list(loaded.teams), list(loaded.closed)) == (["a"], ["b", "c"])
+
+
+def test_team_whose_file_is_broken_keeps_what_it_is_served_with(tmp_path: Path) -> None:
+    """A typo in one file does not hand its namespace to another."""
+    before = load_folder(write_files(tmp_path, a=team("same")))
+    loaded = reload(write_files(tmp_path, a="namespace: [", b=team("same")), before)
+    assert list(loaded.closed) == ["a", "b"]
+    assert told(loaded)[-1].startswith(
+        "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); teams/a.yaml:1 "
+    )
+
+
+def test_team_that_grabs_another_namespace_keeps_its_own(tmp_path: Path) -> None:
+    """A team that is closed for what it newly claims still holds what it is served with."""
+    before = load_folder(write_files(tmp_path, a=team("a"), b=team("b")))
+    loaded = reload(write_files(tmp_path, a=team("b"), c=team("a")), before)
+    assert (list(loaded.teams), list(loaded.closed)) == (["b"], ["a", "c"])
+
+
+def test_two_teams_may_swap_namespaces(tmp_path: Path) -> None:
+    """What is claimed once afterwards is no conflict, whoever had it."""
+    before = load_folder(write_files(tmp_path, a=team("a"), b=team("b")))
+    loaded = reload(write_files(tmp_path, a=team("b"), b=team("a")), before)
+    assert list(loaded.teams) == ["a", "b"]
+
+
+def test_team_whose_file_is_gone_holds_nothing(tmp_path: Path) -> None:
+    """A renamed file takes its namespace along."""
+    before = load_folder(write_files(tmp_path, a=team("same")))
+    (tmp_path / "teams" / "a.yaml").rename(tmp_path / "teams" / "b.yaml")
+    assert list(reload(tmp_path, before).teams) == ["b"]
+
+
+def test_namespaces_are_free_where_the_platform_uses_none(tmp_path: Path) -> None:
+    """With `namespaces: hub` two teams may name the same namespace: neither uses it."""
+    loaded = load_folder(write_files(tmp_path, "namespaces: hub\n", a=team("same"), b=team("same")))
+    assert list(loaded.teams) == ["a", "b"]
+
+
+def test_wrong_claim_of_a_broken_file_closes_nobody(tmp_path: Path) -> None:
+    """What a broken file claims counts as far as it can be read, and no further."""
+    broken = team("ok", "id: NOT AN ID\ningress: same\nimage: '!'\n")
+    loaded = load_folder(write_files(tmp_path, a=broken, b=team("b", "ingress: same\n"), c=team("c")))
+    assert list(loaded.teams) == ["c"]
+    assert [line for line in told(loaded) if "claimed" in line] == [
+        (
+            "teams/a.yaml:4:10: ingress: claimed twice (got 'same'); teams/b.yaml:3 claims it, too; "
+            "give each team its own ingress [KNADA-C031]"
+        ),
+        (
+            "teams/b.yaml:3:10: ingress: claimed twice (got 'same'); teams/a.yaml:4 claims it, too; "
+            "give each team its own ingress [KNADA-C031]"
+        ),
+    ]
+
+
+def test_closed_team_names_its_people(tmp_path: Path) -> None:
+    """Who is in a closed team can be told so, also where only a part of the lists can be read."""
+    loaded = load_folder(
+        write_files(tmp_path, a="users: [e1, E2, [x]]\nleads: [e3]\n", b="users: [e1", c="- x")
+    )
+    assert loaded.closed["a"].users == {"e1", "E2", "e3"}
+    assert loaded.closed["b"].users == frozenset()
+    assert loaded.closed["c"].users == frozenset()
+
+
+def test_changed_file_alone_is_judged_again(tmp_path: Path) -> None:
+    """With a cache an unchanged file gives the same object; changed and removed ones are seen."""
+    write_files(tmp_path, a=team("a"), b=team("b"), c=team("c"))
+    cache = FileCache()
+    before = load_files(tmp_path / "teams", None, cache=cache)
+    write_files(tmp_path, b=team("b", "image: x/y:1\n"))
+    (tmp_path / "teams" / "c.yaml").unlink()
+    after = load_files(tmp_path / "teams", None, cache=cache, previous=before.teams)
+    assert list(after.teams) == ["a", "b"]
+    assert after.teams["a"].team is before.teams["a"].team
+    assert after.teams["b"].team.image == "x/y:1"
+
+
+def test_file_that_was_broken_for_a_while_holds_again_from_the_cache(tmp_path: Path) -> None:
+    """A problem stays told as long as the file is as it is, and no longer."""
+    cache = FileCache()
+    write_files(tmp_path, a=team("A"))
+    first = load_files(tmp_path / "teams", None, cache=cache)
+    second = load_files(tmp_path / "teams", None, cache=cache)
+    assert first.problems == second.problems
+    write_files(tmp_path, a=team("a"))
+    assert list(load_files(tmp_path / "teams", None, cache=cache).teams) == ["a"]
