@@ -27,8 +27,10 @@ exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = "jupyterhub-knada"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["wrap.css"]
 
-myst_enable_extensions = ["deflist", "fieldlist"]
+myst_enable_extensions = ["deflist"]
 # Headings can be linked to as `page.md#heading`, down to those of single fields and settings.
 myst_heading_anchors = 4
 # A prompt is shown and not copied.
@@ -39,5 +41,7 @@ copybutton_line_continuation_character = "\\"
 
 # Types stand in the signature; as links they would lead to upstream classes that this build does not know.
 autodoc_typehints = "none"
+# Docstrings and help texts write code between single backticks, as Markdown does.
+default_role = "literal"
 
 nitpicky = True

@@ -45,8 +45,15 @@ def write_pages(folder: Path) -> None:
 
 
 def escape_markup(_app: Sphinx, _context: object, lines: list[str]) -> None:
-    """Show a command's help as it stands: it is text for a terminal, which sphinx-click reads as markup."""
+    """Show a command's description as it stands: text for a terminal, which sphinx-click reads as markup."""
     lines[:] = [re.sub(r"([*`])", r"\\\1", line) for line in lines]
+
+
+def keep_columns(_app: Sphinx, _context: object, lines: list[str]) -> None:
+    """Show a command's examples and exit codes as in the terminal: a literal block, without typography."""
+    if any(lines):
+        shown = ["    " + line.removeprefix("|").removeprefix(" ") for line in lines]
+        lines[:] = [".. code-block:: text", "", *shown, ""]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -54,7 +61,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
     Source: https://www.sphinx-doc.org/en/master/extdev/appapi.html.
     """
-    for part in ("description", "epilog"):
-        app.connect(f"sphinx-click-process-{part}", escape_markup)
+    app.connect("sphinx-click-process-description", escape_markup)
+    app.connect("sphinx-click-process-epilog", keep_columns)
     app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "reference" / "_generated"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,8 +24,8 @@ def anchor(name: str) -> str:
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> str:
-    """Give a field list, one `:name: value` a line; pairs without a value are left out."""
-    return "\n".join(f":{name}: {value}" for name, value in pairs if value)
+    """Give facts on one line, `*name*: value` each; pairs without a value are left out."""
+    return " · ".join(f"*{name}*: {value}" for name, value in pairs if value)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
