@@ -16,6 +16,7 @@ LONGEST_TOLD: Final = 240
 """Characters of Kubernetes' own text that are shown."""
 
 _SHORTAGES: Final = (
+    (re.compile(r"no nodes available to schedule pods"), "there is none in the cluster"),
     (re.compile(r"Insufficient (?:nvidia\.com/gpu|[\w.-]+/gpu|\S*gpu\S*)"), "none has a free GPU"),
     (re.compile(r"Insufficient memory"), "none has enough free memory"),
     (re.compile(r"Insufficient cpu"), "none has enough free CPU"),

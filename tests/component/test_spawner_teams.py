@@ -201,7 +201,7 @@ async def test_start_where_an_older_hub_left_a_home_uses_it(spawners: Spawners) 
 async def test_start_with_state_of_stock_kubespawner_uses_the_claim_that_it_remembers(
     spawners: Spawners,
 ) -> None:
-    """Whoever comes from stock finds the home under whatever name it had, if it is in the team's namespace."""
+    """Whoever comes from stock finds the home under whatever name it had, in the team's namespace."""
     spawners.write(alfa=ALFA)
     spawners.claims.add("team-alfa", "odd-name")
     state = {"pod_name": "jupyter-x", "namespace": "team-alfa", "pvc_name": "odd-name"}

@@ -1,0 +1,172 @@
+"""Every way into a start checks the options: form, link and REST, on the spawner's own methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tornado.web import HTTPError
+from traitlets import TraitError
+
+from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
+from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, PLATFORM, BadOptions
+from tests.support.spawners import Group, User
+
+if TYPE_CHECKING:
+    from jupyterhub_knada.servers.spawner import KnadaSpawner
+    from tests.support.spawners import Spawners
+
+BY_FIELDS = [bad for bad in BAD_OPTIONS if bad.as_fields]
+
+
+def _fields(bad: BadOptions) -> dict[str, list[str]]:
+    return {name: [value] for name, value in (bad.as_fields or {}).items()}
+
+
+def _write(spawners: Spawners) -> KnadaSpawner:
+    spawners.write(PLATFORM, alfa=ALFA, beta=BETA, gamma=GAMMA)
+    return spawners.make()
+
+
+@pytest.mark.parametrize("bad", BAD_OPTIONS, ids=lambda bad: bad.name)
+async def test_options_by_rest_that_are_not_offered_are_refused(bad: BadOptions, spawners: Spawners) -> None:
+    """Refused in words, nothing made, what was stored is put back, and a proper start follows."""
+    spawner = _write(spawners)
+    await spawners.start(spawner, GOOD)
+    accepted = dict(spawner.orm_spawner.user_options)
+    spawners.stop(spawner)
+    with pytest.raises(StartRefusedError) as refused:
+        await spawners.start(spawner, bad.rest)
+    assert refused.value.status_code == bad.status
+    assert bad.code in refused.value.jupyterhub_message
+    assert len(refused.value.jupyterhub_message) < 600
+    assert spawner.orm_spawner.user_options == accepted
+    pod, _ = await spawners.start(spawner)
+    assert pod["metadata"]["labels"]["team"] == "alfa"
+
+
+@pytest.mark.parametrize("bad", BY_FIELDS, ids=lambda bad: bad.name)
+async def test_options_by_form_that_are_not_offered_are_refused_before_the_start(
+    bad: BadOptions, spawners: Spawners
+) -> None:
+    """Refused where JupyterHub counts no failure yet, with nothing stored."""
+    spawner = _write(spawners)
+    with pytest.raises(StartRefusedError) as refused:
+        spawner.run_options_from_form(_fields(bad))  # type: ignore[no-untyped-call]
+    assert (refused.value.status_code, bad.code in str(refused.value)) == (bad.status, True)
+    assert spawner.orm_spawner.user_options is None
+
+
+@pytest.mark.parametrize("bad", BY_FIELDS, ids=lambda bad: bad.name)
+async def test_options_by_link_that_are_not_offered_are_refused_before_the_start(
+    bad: BadOptions, spawners: Spawners
+) -> None:
+    """A link on a web page starts no more than the form does."""
+    spawner = _write(spawners)
+    for prefix in ("", "opt-"):
+        with pytest.raises(StartRefusedError) as refused:
+            spawner.options_from_query({prefix + name: value for name, value in _fields(bad).items()})
+        assert (refused.value.status_code, bad.code in str(refused.value)) == (bad.status, True)
+
+
+async def test_first_start_that_is_refused_leaves_nothing_stored(spawners: Spawners) -> None:
+    """Without an accepted choice there is nothing to put back: the options are empty."""
+    spawner = _write(spawners)
+    with pytest.raises(StartRefusedError):
+        await spawners.start(spawner, {"team": "gamma"})
+    assert spawner.orm_spawner.user_options == {}
+    assert spawner.user_options == {}
+
+
+async def test_first_start_of_somebody_in_several_teams_has_to_name_one(spawners: Spawners) -> None:
+    """Which team pays and whose secret name is given is never the order of files."""
+    with pytest.raises(StartRefusedError, match=r"several teams.*'alfa', 'beta'.*KNADA-S003"):
+        await spawners.start(_write(spawners), {})
+
+
+async def test_start_without_options_takes_the_last_accepted_team(spawners: Spawners) -> None:
+    """VS Code posts no body: the last accepted choice holds, also after the hub was restarted."""
+    spawner = _write(spawners)
+    await spawners.start(spawner, {"team": "beta"})
+    spawners.stop(spawner)
+    again = spawners.make(spawner.user)
+    pod, _ = await spawners.start(again)
+    assert pod["metadata"]["labels"]["team"] == "beta"
+
+
+async def test_start_of_somebody_who_left_the_team_is_refused(spawners: Spawners) -> None:
+    """The live file decides: a team that the owner left is refused by name, and others stay open."""
+    spawner = _write(spawners)
+    await spawners.start(spawner, GOOD)
+    spawners.write(alfa=ALFA.replace("e152435", "somebody"))
+    spawner.registry.reload()
+    with pytest.raises(StartRefusedError, match="KNADA-S002"):
+        await spawners.start(spawner, GOOD)
+    pod, _ = await spawners.start(spawner, {"team": "beta"})
+    assert pod["metadata"]["labels"]["team"] == "beta"
+
+
+async def test_start_by_group_claim_is_offered_and_by_other_groups_is_not(spawners: Spawners) -> None:
+    """The groups of the last sign-in count, by their prefix; a JupyterHub group of a team's name does not."""
+    spawners.write(alfa="namespace: team-alfa\nusers: []\ngroups: [analysts]\n")
+    pod, _ = await spawners.start(spawners.make(User(groups=[Group("claim:analysts")])), {})
+    assert pod["metadata"]["labels"]["team"] == "alfa"
+    with pytest.raises(StartRefusedError, match="KNADA-A001"):
+        await spawners.start(spawners.make(User(groups=[Group("analysts"), Group("alfa")])), {})
+
+
+async def test_choice_of_an_image_outside_the_bounds_is_refused(spawners: Spawners) -> None:
+    """A text that the profile's rule lets through still has to be an image that the platform allows."""
+    rule = ALFA.replace('"^ghcr.io/example/.*"', '".*"')
+    spawners.write(PLATFORM, alfa=rule)
+    options = {"profile": "choose", "image--unlisted-choice": "evil.example.org/x:1"}
+    with pytest.raises(StartRefusedError) as refused:
+        await spawners.start(spawners.make(), options)
+    assert 400 <= refused.value.status_code < 500
+
+
+async def test_link_that_names_nothing_asks_for_the_page(spawners: Spawners) -> None:
+    """JupyterHub adds `_xsrf` to its page's address; a reload shows the page again, without an error."""
+    spawner = _write(spawners)
+    with pytest.raises(PageAskedError):
+        spawner.options_from_query({"_xsrf": ["2|abc"]})
+
+
+async def test_page_is_drawn_from_the_offer_and_the_last_choice(spawners: Spawners) -> None:
+    """The renderer that the hub's configuration hands in gets both."""
+    seen: list[Any] = []
+
+    def draw(offer: Any, last: Any) -> str:
+        seen.append((sorted(team.slug for team in offer.teams), last))
+        return "<p>page</p>"
+
+    spawners.config.KnadaSpawner.spawn_page = draw
+    spawner = _write(spawners)
+    assert await spawner.get_options_form() == "<p>page</p>"
+    await spawners.start(spawner, {"team": "beta"})
+    await spawner.get_options_form()
+    assert seen[0] == (["alfa", "beta"], None)
+    assert seen[1][1].team == "beta"
+
+
+async def test_page_without_a_renderer_says_what_is_missing(spawners: Spawners) -> None:
+    """Half a configuration is a sentence for whoever runs the hub."""
+    with pytest.raises(HTTPError, match=r"spawn_page is not set.*configure"):
+        await _write(spawners).get_options_form()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("enable_user_namespaces", True),
+        ("component_label", "notebook"),
+        ("common_labels", {"app": "analysis"}),
+    ],
+)
+async def test_hub_setting_that_breaks_the_platform_stops_the_hub(
+    spawners: Spawners, setting: str, value: Any
+) -> None:
+    """What egress, network policies or the choice of namespaces rely on cannot be configured away."""
+    setattr(spawners.config.KubeSpawner, setting, value)
+    with pytest.raises(TraitError, match=rf"KnadaSpawner\.{setting}: .*KNADA-H001"):
+        _write(spawners)

@@ -1,0 +1,250 @@
+"""The spawner in a real hub, against the embedded Kubernetes API: what is refused, and what is made."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from jupyterhub_knada.devcluster.node.cluster import Listed, object_path
+from jupyterhub_knada.devcluster.node.watching import follow
+from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, OWNER, PLATFORM
+from tests.support.local_cluster import LocalCluster, local_cluster
+from tests.support.real_hub import Browser, RealHub, running_hub
+from tests.support.team_files import write_files
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from jupyterhub_knada.devcluster.node.cluster import ClusterClient
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NAMESPACES = ("hub", "team-alfa", "team-beta", "team-gamma")
+
+CONFIG = """
+from jupyterhub_knada.hub_config import configure
+c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state"]
+configure(c, teams_dir="teams", platform_file="platform.yaml", authenticator="knada-demo", culler=False)
+c.JupyterHub.authenticator_class = "dummy"
+c.DummyAuthenticator.allow_all = True
+c.KubeSpawner.namespace = "hub"
+c.KubeSpawner.port = {port}
+c.KubeSpawner.start_timeout = 5
+c.KubeSpawner.k8s_api_request_timeout = 10
+c.KubeSpawner.delete_grace_period = 0
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 30}}
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A hub and its cluster."""
+
+    hub: RealHub
+    cluster: LocalCluster
+
+    async def pods(self) -> list[str]:
+        """Give `namespace/name` of every pod."""
+        found = [
+            pod
+            for namespace in NAMESPACES
+            for pod in (await self.cluster.client.get(object_path("v1", "pods", namespace)))["items"]
+        ]
+        return [f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" for pod in found]
+
+    async def pod(self, namespace: str) -> dict[str, Any]:
+        """Give the owner's pod in a namespace."""
+        return await self.cluster.client.get(object_path("v1", "pods", namespace, f"jupyter-{OWNER}"))
+
+    async def server(self) -> dict[str, Any]:
+        """Give the owner's default server as the hub knows it."""
+        _, user = await self.hub.api(f"/users/{OWNER}?include_stopped_servers")
+        found: dict[str, Any] = user["servers"].get("", {})
+        return found
+
+    async def start(self, body: Any = None) -> tuple[int, Any]:
+        """Start the owner's server by REST and wait for it."""
+        return await self.hub.api(f"/users/{OWNER}/server", method="POST", body=body)
+
+    async def stop(self) -> None:
+        """Stop the owner's server and wait until its pods are gone."""
+        await self.hub.api(f"/users/{OWNER}/server", method="DELETE")
+
+        async def is_gone() -> bool:
+            return not await self.pods() and not (await self.server()).get("pending")
+
+        await eventually(is_gone)
+
+
+async def run_pods(client: ClusterClient) -> None:
+    """Be a node that says of each pod at once that it runs, on this machine's own address."""
+    status = {
+        "phase": "Running",
+        "podIP": "127.0.0.1",
+        "containerStatuses": [
+            {"name": "notebook", "ready": True, "restartCount": 0, "image": "x", "imageID": ""}
+        ],
+    }
+    async for seen in follow(client, "/api/v1/pods", {}):
+        pods = seen.items if isinstance(seen, Listed) else (seen.item,)
+        for pod in pods:
+            meta = pod["metadata"]
+            if "gpu" in str(pod["spec"]["containers"][0]["resources"]) or pod["status"].get("podIP"):
+                continue
+            with contextlib.suppress(Exception):  # it may be gone again
+                path = object_path("v1", "pods", meta["namespace"], meta["name"]) + "/status"
+                await client.patch(path, {"status": status})
+
+
+async def answer_all(_: web.Request) -> web.Response:
+    """Be every server."""
+    return web.Response(text="{}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    """A hub with three teams."""
+    folder = tmp_path_factory.mktemp("hub")
+    gpu = GAMMA.replace("somebody", f"{OWNER}x") + "resources: {gpu: 1}\n"
+    write_files(folder, PLATFORM, alfa=ALFA, beta=BETA, gamma=gpu)
+    servers = web.Application()
+    servers.router.add_route("*", "/{path:.*}", answer_all)
+    runner = web.AppRunner(servers)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with local_cluster(folder) as cluster:
+        for namespace in NAMESPACES:
+            body = {"metadata": {"name": namespace, "labels": {"team-namespace": "true"}}}
+            await cluster.client.create(object_path("v1", "namespaces"), body)
+        node = asyncio.create_task(run_pods(cluster.client))
+        environment = {"KUBECONFIG": str(cluster.kubeconfig)}
+        config = CONFIG.format(port=port)
+        async with running_hub(folder, config, environment=environment) as hub:
+            await hub.api(f"/users/{OWNER}", method="POST")
+            await hub.api(f"/users/{OWNER}x", method="POST")
+            yield Place(hub, cluster)
+        node.cancel()
+    await runner.cleanup()
+
+
+async def sign_in(browser: Browser, user: str = OWNER) -> str:
+    """Sign in; give the token that JupyterHub's forms carry."""
+    _, page = await browser.open("/hub/login")
+    xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page)
+    assert xsrf is not None, page
+    form = {"username": user, "password": "x", "_xsrf": xsrf[1]}
+    async with browser.session.post(browser.url + "/hub/login", data=form) as answer:
+        assert answer.status == 200
+    _, page = await browser.open("/hub/spawn")
+    xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page) or re.search(r"_xsrf=([^\"&]+)", page)
+    assert xsrf is not None, page
+    return xsrf[1]
+
+
+async def test_options_by_rest_that_are_not_offered_start_nothing(place: Place) -> None:
+    """Each is a 4xx with a sentence; nothing is made, nothing wrong is stored, and a proper start follows."""
+    accepted = (await place.server()).get("user_options") or {}
+    told = {}
+    for bad in BAD_OPTIONS:
+        status, answer = await place.start(bad.rest)
+        stored = (await place.server()).get("user_options") or {}
+        told[bad.name] = (status, bad.code in answer["message"], stored, await place.pods())
+    assert told == {bad.name: (bad.status, True, accepted, []) for bad in BAD_OPTIONS}
+    assert (await place.start(GOOD))[0] == 201
+    assert await place.pods() == [f"team-alfa/jupyter-{OWNER}"]
+    await place.stop()
+
+
+async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place: Place) -> None:
+    """The page comes back with sentence and status; nothing is made, and the form works afterwards."""
+    async with place.hub.browser() as browser:
+        xsrf = await sign_in(browser)
+        told: dict[str, Any] = {}
+        wanted: dict[str, Any] = {}
+        for bad in (bad for bad in BAD_OPTIONS if bad.as_fields):
+            form = {**(bad.as_fields or {}), "_xsrf": xsrf}
+            async with browser.session.post(f"{browser.url}/hub/spawn", data=form) as answer:
+                told[f"form: {bad.name}"] = (answer.status, bad.code in await answer.text())
+            link = {f"opt-{name}": value for name, value in (bad.as_fields or {}).items()}
+            async with browser.session.get(f"{browser.url}/hub/spawn", params=link) as answer:
+                told[f"link: {bad.name}"] = (answer.status, bad.code in await answer.text())
+            wanted |= {f"{way}: {bad.name}": (bad.status, True) for way in ("form", "link")}
+        assert told == wanted
+        assert await place.pods() == []
+        form = {"team": "beta", "profile:beta": "beta-only", "profile:alfa": "choose", "_xsrf": xsrf}
+        async with browser.session.post(
+            f"{browser.url}/hub/spawn", data=form, allow_redirects=False
+        ) as answer:
+            assert answer.status == 302
+
+        async def is_there() -> bool:
+            return bool((await place.server()).get("ready"))
+
+        await eventually(is_there)
+        assert await place.pods() == [f"team-beta/jupyter-{OWNER}"]
+    await place.stop()
+
+
+async def test_starts_for_teams_in_turn_make_pods_and_homes_of_each(place: Place) -> None:
+    """A, B, A through the whole hub: namespace, home and labels follow the start; homes are found again."""
+    seen = []
+    for team in ("alfa", "beta", "alfa"):
+        assert (await place.start({"team": team}))[0] == 201
+        pod = await place.pod(f"team-{team}")
+        claims = [volume["persistentVolumeClaim"]["claimName"] for volume in pod["spec"]["volumes"]]
+        seen.append((pod["metadata"]["labels"]["team"], claims))
+        await place.stop()
+    assert seen == [
+        ("alfa", [f"home-{OWNER}--alfa"]),
+        ("beta", [f"home-{OWNER}--beta"]),
+        ("alfa", [f"home-{OWNER}--alfa"]),
+    ]
+    assert (await place.start())[0] == 201
+    assert await place.pods() == [f"team-alfa/jupyter-{OWNER}"]
+    await place.stop()
+
+
+async def test_home_deleted_out_of_band_is_a_refusal_with_the_facts(place: Place) -> None:
+    """The hub does not make an empty home in its place; a claim with the labels opens the way again."""
+    assert (await place.start({"team": "beta"}))[0] == 201
+    await place.stop()
+    path = object_path("v1", "persistentvolumeclaims", "team-beta", f"home-{OWNER}--beta")
+    home = await place.cluster.client.get(path)
+    await place.cluster.client.delete(path)
+
+    async def is_deleted() -> bool:
+        found = await place.cluster.client.get(object_path("v1", "persistentvolumeclaims", "team-beta"))
+        return not found["items"]
+
+    await eventually(is_deleted)
+    status, answer = await place.start({"team": "beta"})
+    assert status == 409
+    assert f"team-beta/home-{OWNER}--beta, is not there" in answer["message"]
+    restored = {
+        "metadata": {"name": "restored", "labels": home["metadata"]["labels"]},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    await place.cluster.client.create(object_path("v1", "persistentvolumeclaims", "team-beta"), restored)
+    assert (await place.start({"team": "beta"}))[0] == 201
+    pod = await place.pod("team-beta")
+    assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "restored"
+    await place.stop()
+
+
+async def test_start_that_no_machine_can_take_ends_in_words(place: Place) -> None:
+    """A GPU that no node has: the time runs out, and the person reads why."""
+    status, answer = await place.hub.api(f"/users/{OWNER}x/server", method="POST")
+    assert status == 500
+    assert "not ready after 5 seconds" in answer["message"]
+    assert "No machine can take the server now: there is none in the cluster." in answer["message"]
+    assert "JUPYTERHUB_API_TOKEN" not in place.hub.log
