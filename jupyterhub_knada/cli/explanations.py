@@ -61,7 +61,7 @@ def tell_choice(preview: Preview) -> str:
     server = f" as the named server {plan.server_name}" if plan.server_name else ""
     chosen = "".join(f", {name} {value}" for name, value in plan.options.items())
     head = f"This would start{server}: team {plan.team}, profile {plan.profile}{chosen}\n"
-    rows = [(_label(key), _shown(plan, key), plan.sources[key]) for key in _in_order(plan)]
+    rows = [(_label(plan, key), _shown(plan, key), plan.sources[key]) for key in _in_order(plan)]
     table = comment_table(("value", "is", "from"), rows)
     notices = [comment(notice) for notice in preview.choice.notices]
     return "\n".join([comment(head), table, *notices, comment("")])
@@ -80,8 +80,10 @@ def _in_order(plan: ServerPlan) -> list[str]:
     return sorted(plan.sources, key=lambda key: (places.get(key.partition(".")[0], len(fields)), key))
 
 
-def _label(key: str) -> str:
-    """Name a value as the files do: `memoryLimit`, `home.storageClass`, `env.HELLO`."""
+def _label(plan: ServerPlan, key: str) -> str:
+    """Name a value as the files do: `memoryLimit`, `home.storageClass`, `env.HELLO`, `extra_pod_config`."""
+    if key in plan.override:
+        return key
     field, point, rest = key.partition(".")
     return f"{to_camel(field)}{point}{to_camel(rest) if field == 'home' else rest}"
 
@@ -105,4 +107,8 @@ def _find(plan: ServerPlan, key: str) -> Any:
     value = getattr(plan, field)
     if not rest:
         return value
-    return value[rest] if isinstance(value, Mapping) else getattr(value, rest)
+    if not isinstance(value, Mapping):
+        return getattr(value, rest)
+    # The labels and annotations of a team stand apart from those that nothing overrides. What was said and is
+    # nothing, as an empty allowlist, has a source and no entry.
+    return {**getattr(plan, f"team_{field}", {}), **value}.get(rest)
