@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from jupyterhub.authenticators.shared import SharedPasswordAuthenticator
 from oauthenticator.azuread import AzureAdOAuthenticator
@@ -25,7 +26,8 @@ __all__ = [
     "KnadaOIDCAuthenticator",
 ]
 
-_TENANTS_OF_ANYBODY = frozenset({"", "common", "organizations", "consumers"})
+_TENANTS_OF_ANYBODY = frozenset({"oauth2", "common", "organizations", "consumers"})
+"""First part of an address's path at Entra where another one names a tenant; `oauth2`: none is named."""
 
 
 class KnadaAzureADAuthenticator(KnadaOAuthenticator, AzureAdOAuthenticator):
@@ -52,7 +54,7 @@ class KnadaAzureADAuthenticator(KnadaOAuthenticator, AzureAdOAuthenticator):
         Any tenant's admin can give an account any ident.
         """
         super().check_allow_config()
-        if self.tenant_id in _TENANTS_OF_ANYBODY and self.token_url.startswith(self.graph_url):
+        if urlsplit(self.token_url).path.strip("/").partition("/")[0] in _TENANTS_OF_ANYBODY:
             raise TraitError(
                 self._setting(
                     "tenant_id",

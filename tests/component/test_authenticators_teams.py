@@ -299,6 +299,11 @@ def test_start_logs_what_allowed_users_do_not_do(told: Told, caplog: pytest.LogC
     [
         pytest.param({}, True, id="no tenant"),
         pytest.param({"tenant_id": "common"}, True, id="every tenant"),
+        pytest.param(
+            {"token_url": "https://login.microsoftonline.com/organizations/oauth2/v2.0/token"},
+            True,
+            id="every tenant by address",
+        ),
         pytest.param({"tenant_id": "62366534-1ec3-4962-8869-9b5535279d0b"}, False, id="one tenant"),
         pytest.param(
             {"authorize_url": "https://id.example.org/a", "token_url": "https://id.example.org/t"},
