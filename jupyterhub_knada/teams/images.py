@@ -75,7 +75,8 @@ def is_allowed(image: str, globs: Iterable[str] | None) -> bool:
 
 def _full_name(image: str) -> str:
     first, slash, rest = image.partition("/")
-    if slash and (first == "localhost" or "." in first or ":" in first):
+    # A first part in capitals is a host, too: no path of Docker Hub has any.
+    if slash and (first == "localhost" or "." in first or ":" in first or first != first.lower()):
         return image
     return f"docker.io/{first}/{rest}" if slash else f"docker.io/library/{image}"
 
