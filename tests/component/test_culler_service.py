@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import os
+import signal
 import socket
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,9 +22,11 @@ from tornado.web import Application, RequestHandler
 
 from jupyterhub_knada.culling.__main__ import main
 from jupyterhub_knada.culling.service import Culler
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 TOKEN = "not-a-real-token"
 HOUR = 3600
@@ -220,3 +226,38 @@ def test_culler_command_started_wrongly_says_what_to_do(
     result = CliRunner().invoke(main, arguments, env={**unset, **environment})
     assert result.exit_code == 2
     assert told in result.output
+
+
+ORPHANED = """
+import os, pathlib, signal, subprocess, sys, time
+log = pathlib.Path(sys.argv[1])
+with log.open("w") as errors:
+    subprocess.Popen([sys.executable, "-m", "jupyterhub_knada.culling", "--cull-every", "1"], stderr=errors)
+while not log.stat().st_size:
+    time.sleep(0.05)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+async def test_culler_ends_with_the_hub_that_started_it(tmp_path: Path) -> None:
+    """A hub that is killed leaves no culler behind that asks for ever."""
+    log = tmp_path / "culler.log"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "JUPYTERHUB_SERVICE_NAME": "knada-culler",
+            "JUPYTERHUB_API_URL": f"http://127.0.0.1:{unused.getsockname()[1]}/hub/api",
+            "JUPYTERHUB_API_TOKEN": TOKEN,
+        }
+        hub = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ORPHANED, str(log), env=environment, cwd=tmp_path
+        )
+        assert await hub.wait() == -signal.SIGKILL
+
+        async def has_ended() -> bool:
+            return "it ends, too" in log.read_text()
+
+        await eventually(has_ended)
+    assert "did not answer" in log.read_text()
+    assert TOKEN not in log.read_text()
