@@ -117,13 +117,12 @@ class Registry:
 
         What was served unchecked is not a last good version: a team that fails the check is closed.
         """
+        # Before the lock: the event loop comes this way for each person, and must not wait for a reload.
+        if self._check_override is not None:
+            return
         with self._reading:
-            if self._check_override is not None:
-                return
-            self._check_override = check_override
-            before, self._base = self._snapshot, None
-        if before is not None:
-            self.reload()
+            self._check_override, self._base = check_override, None
+        self.reload()
 
     def reload(self) -> bool:
         """Read all files now, in the calling thread; say whether a new snapshot came of it.
@@ -209,9 +208,9 @@ class Registry:
         return take_fingerprint(self._teams_dir, self._platform_file)
 
     def _count(self, snapshot: Snapshot) -> None:
-        broken = any(problem.severity is Severity.ERROR for problem in snapshot.problems)
         counts = self._counts
-        self._counts = replace(counts, snapshots=counts.snapshots + 1, broken=counts.broken + broken)
+        broken = counts.broken + snapshot.has_errors
+        self._counts = replace(counts, snapshots=counts.snapshots + 1, broken=broken)
 
     def _tell(self, snapshot: Snapshot) -> None:
         for listener in tuple(self._listeners.values()):
@@ -275,9 +274,10 @@ def _log_change(before: Snapshot | None, after: Snapshot) -> None:
     told = set(before.problems) if before else set()
     for problem in after.problems:
         if problem not in told:
-            level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
+            # A warning is for who keeps the file and shows in `check`; a thousand would bury the hub's log.
+            level = logging.ERROR if problem.severity is Severity.ERROR else logging.INFO
             _log.log(level, "%s", problem)
-    if before and before.problems and not after.problems:
+    if before and before.has_errors and not after.has_errors:
         _log.info("all team files hold again")
     _log.info(
         "team files, version %d: %d served, %d closed (%s), %d as they last held (%s)",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from jupyterhub_knada.errors import Severity
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -46,6 +48,11 @@ class Snapshot:
     def closed_teams_of_user(self, user: str) -> frozenset[str]:
         """Give the slugs of the closed teams whose file, as far as it can be read, names `user`. O(1)."""
         return self._closed_by_user.get(user.lower(), frozenset())
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any file does not hold now."""
+        return any(problem.severity is Severity.ERROR for problem in self.problems)
 
     @property
     def groups(self) -> frozenset[str]:

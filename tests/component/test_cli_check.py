@@ -152,6 +152,14 @@ def test_check_wrong_use_is_told_with_exit_code_2(tmp_path: Path, arguments: lis
     assert message.format(tmp_path) in result.stderr.replace("\n", " ")
 
 
+def test_unknown_command_without_a_near_one_is_wrong_use() -> None:
+    """Nothing is suggested for what is like nothing."""
+    result = run("xyzzy")
+
+    assert result.exit_code == 2
+    assert "No such command 'xyzzy'." in result.stderr
+
+
 def test_unknown_command_suggests_the_one_that_was_meant() -> None:
     """A slip of the hand is met with the right word."""
     result = run("chek")

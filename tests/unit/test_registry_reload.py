@@ -125,7 +125,9 @@ def test_registry_broken_file_keeps_the_last_good_version(
     assert str(problem) in caplog.messages
 
     write_files(tmp_path, kyrre=SEED)
-    mended = look_until_settled(registry)
+    with caplog.at_level(logging.INFO, registry_module.__name__):
+        mended = look_until_settled(registry)
+    assert "all team files hold again" in caplog.messages
     assert (list(mended.stale), errors_of(mended)) == ([], [])
     assert mended.teams["kyrre"].team.memory_limit is None
 
@@ -213,6 +215,37 @@ def test_registry_newcomer_cannot_take_what_a_team_is_still_served_with(
     assert str(problem).startswith("teams/thief.yaml:1:12: namespace: claimed twice")
     assert problem.rule == rule
     assert problem in after.problems
+
+
+def test_registry_served_team_cannot_take_what_another_is_still_served_with(tmp_path: Path) -> None:
+    """Of two teams that are served, one that moves to where the other still is stays where it was."""
+    platform = "bounds: {memoryLimit: 8G}\n"
+    registry = open_folder(write_files(tmp_path, platform, kyrre=SEED, other=OTHER))
+    write_files(
+        tmp_path,
+        kyrre="namespace: moved\nusers: [e1]\nmemoryLimit: 64G\n",
+        other="namespace: kyrre-havik-eriksen\nusers: [e1]\n",
+    )
+
+    after = look_until_settled(registry)
+
+    assert {slug: team.team.namespace for slug, team in after.teams.items()} == {
+        "kyrre": "kyrre-havik-eriksen",
+        "other": "other",
+    }
+    assert sorted(after.stale) == ["kyrre", "other"]
+    assert Code.CLAIMED_TWICE in {problem.code for problem in errors_of(after)}
+
+
+def test_registry_link_to_nothing_is_a_broken_file_until_it_leads_somewhere(tmp_path: Path) -> None:
+    """A link that leads nowhere closes its team; what it leads to later is seen."""
+    (write_files(tmp_path) / "teams" / "kyrre.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+    registry = open_folder(tmp_path)
+    assert list(registry.snapshot.closed) == ["kyrre"]
+
+    (tmp_path / "elsewhere.yaml").write_text(SEED, "utf-8")
+
+    assert list(look_until_settled(registry).teams) == ["kyrre"]
 
 
 def test_registry_folder_that_cannot_be_listed_changes_nothing(tmp_path: Path) -> None:

@@ -169,6 +169,32 @@ def test_open_registry_is_one_for_all_threads(tmp_path: Path) -> None:
     assert [thread.name for thread in threading.enumerate()].count("knada-team-files") == 1
 
 
+def test_open_registry_never_waits_for_a_reload(tmp_path: Path) -> None:
+    """Whoever asks for a registry that is there gets it at once, also while files are being read."""
+    teams = write_files(tmp_path, kyrre=SEED) / "teams"
+    reading, read_on = threading.Event(), threading.Event()
+
+    def check_slowly(_: object) -> list[OverrideFault]:
+        reading.set()
+        assert read_on.wait(DEADLINE)
+        return []
+
+    def check_at_once(_: object) -> list[OverrideFault]:
+        return []
+
+    registry = open_registry(teams, None, check_override=check_slowly)
+    write_files(tmp_path, kyrre=SEED + "profiles: [{displayName: A, kubespawnerOverride: {uid: 1}}]\n")
+    assert reading.wait(DEADLINE)
+
+    with ThreadPoolExecutor(1) as pool:
+        again = pool.submit(open_registry, teams, None, check_override=check_at_once)
+        try:
+            assert again.result(DEADLINE) is registry
+            assert "kyrre" in registry.snapshot.teams
+        finally:
+            read_on.set()
+
+
 def test_open_registry_adopts_the_first_check_that_is_handed_in(tmp_path: Path) -> None:
     """A room that cannot check overrides may open the registry first; the files are then read again."""
     profile = "profiles: [{displayName: A, kubespawnerOverride: {mem_limt: 1G}}]\n"
