@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams import registry as registry_module
+from jupyterhub_knada.teams.effective import Sourced, effective_team
 from jupyterhub_knada.teams.registry import Registry
 from jupyterhub_knada.teams.reloading import build_snapshot
 from tests.support.config_maps import MountedConfigMap
@@ -173,6 +174,21 @@ def test_registry_broken_platform_file_keeps_the_last_good_one(tmp_path: Path) -
     assert after.teams["kyrre"].team.cpu_limit is None
     assert after.closed_teams_of_user("e2") == {"new"}
     assert [problem.file for problem in errors_of(after)] == ["platform.yaml"]
+
+
+def test_registry_team_keeps_its_image_when_the_platform_drops_the_name(tmp_path: Path) -> None:
+    """A name that no platform image has any more is never handed to a registry of images."""
+    images = "images: [{name: py312, image: ghcr.io/example/jupyter:3.12}]\n"
+    registry = open_folder(write_files(tmp_path, images, kyrre=SEED + "image: py312\n"))
+    write_files(tmp_path, "contact: '#knada'\n")
+
+    after = look_until_settled(registry)
+
+    assert after.platform is not None
+    assert after.platform.platform.contact == "#knada"
+    (profile,) = effective_team(after.platform, after.teams["kyrre"]).profiles
+    assert profile.image == Sourced("ghcr.io/example/jupyter:3.12", "teams/kyrre.yaml:5")
+    assert sorted(after.stale) == ["kyrre"]
 
 
 def test_registry_closes_all_claimants_at_first_load_and_the_newcomer_later(tmp_path: Path) -> None:
@@ -361,7 +377,7 @@ def test_registry_never_serves_two_claimants_nor_loses_a_team(
         snapshot = registry.snapshot
         served = list(snapshot.teams.values())
         assert len({team.team.namespace for team in served}) == len(served)
-        assert len({team.id for team in served}) == len(served)
+        assert len({team.team.id or team.slug for team in served}) == len(served)
         present = {slug for slug, name in state.items() if name != "absent"}
         assert served_before & present <= set(snapshot.teams) <= present
         assert set(snapshot.teams) | set(snapshot.closed) == present
