@@ -9,7 +9,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.prepare import find_chromium
 from tests.support.demo_process import ROOT, DemoProcess, free_port
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ARTIFACTS = ROOT / "test-artifacts"
+# Two cores run a hub, a JupyterLab and this browser: what is not there yet may well come.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 # Chromium as root and without its calls home.
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -58,7 +61,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of a fresh browser profile; on failure its screenshot is kept."""
     ARTIFACTS.mkdir(exist_ok=True)
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
     failed = request.session.testsfailed
     yield opened

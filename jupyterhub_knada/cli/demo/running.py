@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # Which of the node's images cannot be pulled: lets a person see a failed pull by editing a team file.
 MISSING_IMAGES = "*:missing"
+# What the node claims to have, so that small machines try large profiles; limits are not enforced here.
+NODE_SIZE = ("--cpu", "16", "--memory", "64Gi")
 # The scopes that VS Code needs to list, start and use its owner's servers.
 TOKEN_SCOPES = ["read:users!user", "read:servers!user", "servers!user", "access:servers!user"]
 API_USER = "anna"
@@ -94,7 +96,7 @@ class Demo:
         folder = self.folder
         command = [sys.executable, "-m", "jupyterhub_knada.devcluster.node", "--name", "demo"]
         command += ["--kubeconfig", str(folder.kubeconfig("node")), "--root", str(folder.node)]
-        command += ["--missing-image", MISSING_IMAGES, "--on-exit", "stop"]
+        command += ["--missing-image", MISSING_IMAGES, "--on-exit", "stop", *NODE_SIZE]
         await self._start("node", command, environment())
 
     async def _start_hub(self, proxy: Sequence[str]) -> None:
