@@ -166,8 +166,6 @@ def _check_layers(view: FileView[Any], layers: list[Layer], bounds: Bounds) -> I
         if low is None or high is None or low.value <= high.value:
             continue
         where, other = (low, high) if low.layer.view is view else (high, low)
-        if where.layer.view is not view:
-            continue  # Both stand in the platform file, and are told there.
         relation = ("above", _KEYS[larger]) if where is low else ("below", _KEYS[smaller])
         place = other.layer.view.place(other.path)
         message = f"{relation[0]} {relation[1]} {got(view.text(where.path))}"

@@ -29,16 +29,6 @@ class LoadedTeam:
     problems: tuple[Problem, ...]
     """Warnings only."""
 
-    @property
-    def id(self) -> str:
-        """The team's id: what the file says, else its name."""
-        return self.team.id or self.slug
-
-    @property
-    def secret(self) -> str:
-        """The id of the team's secret: what the file says, else the team's id."""
-        return self.team.secret or self.id
-
 
 @dataclass(frozen=True, slots=True)
 class ClosedTeam:

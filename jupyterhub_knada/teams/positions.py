@@ -50,7 +50,8 @@ class Positions:
 
     def key_at(self, path: Path) -> Position:
         """Give where a key stands; of one that is not in the file, the nearest value around it that is."""
-        return self.keys.get(self.written(path), TOP)
+        written = self.written(path)
+        return self.keys.get(written) or self.values.get(written, TOP)
 
     def has(self, path: Path) -> bool:
         """Tell whether the file says anything at this path."""

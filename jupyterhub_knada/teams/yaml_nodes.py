@@ -7,11 +7,12 @@ document, duplicate keys.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 DEEPEST = 40
 """Mappings and lists within each other; the deepest sensible override has about fifteen."""
 
-_STANDARD_TAGS = "tag:yaml.org,2002:"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_CHARACTER = re.compile(r"\\U(?!00(?:0[0-9A-Fa-f]|10))[0-9A-Fa-f]{8}")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 # What people meet in a scanner's or parser's words, in ours; the first that is found in the text counts.
 _IN_OUR_WORDS = (
@@ -111,9 +113,9 @@ def read_yaml(text: str) -> YamlText:
         builder.stop(_unprintable(text, error))
     except MarkedYAMLError as error:
         builder.stop(_syntax(text, error))
-    except YAMLError:
-        message, rule = "not readable as YAML", "see yaml.org/spec/1.2.2"
-        builder.stop(PlacedFault(TOP, Fault(Code.YAML_SYNTAX, message, rule, "correct it")))
+    except (ValueError, OverflowError):
+        # What ruamel.yaml lets through of Python's own: `chr` of an escape that is no character.
+        builder.stop(_escape(text))
     return builder.result()
 
 
@@ -122,10 +124,21 @@ def _at(mark: Any) -> Position:
 
 
 def _unprintable(text: str, error: ReaderError) -> PlacedFault:
-    before = text[: error.position]
-    position = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+    position = _place_in(text, error.position)
     message = f"a character that is not printable (U+{ord(text[error.position]):04X})"
     return PlacedFault(position, Fault(Code.YAML_SYNTAX, message, "YAML is printable text", "remove it"))
+
+
+def _escape(text: str) -> PlacedFault:
+    match = _NO_CHARACTER.search(text)
+    message, rule = "an escape that is no character", "the last character is \\U0010FFFF"
+    position = _place_in(text, match.start() if match else 0)
+    return PlacedFault(position, Fault(Code.YAML_SYNTAX, message, rule, "write the character itself"))
+
+
+def _place_in(text: str, index: int) -> Position:
+    before = text[:index]
+    return Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 def _syntax(text: str, error: MarkedYAMLError) -> PlacedFault:
@@ -207,6 +220,7 @@ class _Builder:
             return self._take_key(inside, event)
         path = self._next_path(inside)
         self._refuse_features(event, path)
+        self._refuse_halves(event, path)
         value = self._value_of(event)
         # Nothing behind a key is found where the next thing stands: the key is the better place.
         is_nothing = isinstance(event, ScalarEvent) and not event.value and not event.style
@@ -226,20 +240,25 @@ class _Builder:
         return (*inside.path, inside.key, *again)
 
     def _refuse_features(self, event: NodeEvent, path: Path) -> None:
+        """Refuse what gives a value a second meaning, without showing it: it may be an unquoted password."""
+        rule = "each line says by itself what it means"
         if isinstance(event, AliasEvent):
-            rule = "each line says by itself what it means"
-            self._refuse(
-                event, f"an alias {got('*' + event.anchor)}", rule, "write the value again", path=path
-            )
+            message, remedy = "an alias: a value that begins with '*'", "write the value again, or quote it"
+            self._refuse(event, message, rule, remedy, path=path)
             self.is_whole = False
         elif event.anchor:
-            rule = "each line says by itself what it means"
-            self._refuse(event, f"an anchor {got('&' + event.anchor)}", rule, "remove it", path=path)
-        tag = getattr(event, "tag", None)  # An alias has none.
-        if tag is not None:
-            rule = "the key decides how a value is read"
-            written = str(tag).replace(_STANDARD_TAGS, "!!")
-            self._refuse(event, f"a tag {got(written)}", rule, "remove it, or quote the value", path=path)
+            message = "an anchor: a value that begins with '&'"
+            self._refuse(event, message, rule, "remove it, or quote the value", path=path)
+        if getattr(event, "tag", None) is not None:  # An alias has none.
+            message, rule = "a tag: a value that begins with '!'", "the key decides how a value is read"
+            self._refuse(event, message, rule, "remove it, or quote the value", path=path)
+
+    def _refuse_halves(self, event: NodeEvent, path: Path) -> None:
+        """Refuse the halves of a character that JSON writes as two escapes: such a text cannot be stored."""
+        if isinstance(event, ScalarEvent) and _SURROGATE.search(event.value):
+            message, rule = "half of a character, as an escape", "YAML has one escape for each character"
+            fault = Fault(Code.YAML_SYNTAX, message, rule, "write the character itself", path)
+            self.stop(PlacedFault(_at(event.start_mark), fault))
 
     @staticmethod
     def _value_of(event: NodeEvent) -> Any:
@@ -258,9 +277,9 @@ class _Builder:
             self.root = value
         elif isinstance(inside.value, list):
             inside.value.append(value)
-        elif inside.key is not None:
+        else:
             if inside.repeated is None:
-                inside.value[inside.key] = value
+                inside.value[str(inside.key)] = value
             inside.key = inside.repeated = None
 
     def _open(self, event: NodeEvent, value: Any, path: Path) -> bool:
@@ -282,6 +301,7 @@ class _Builder:
         key = str(event.value)
         path = (*inside.path, key)
         self._refuse_features(event, inside.path)
+        self._refuse_halves(event, inside.path)
         if key == "<<" and not event.style:
             rule = "each line says by itself what it means"
             self._refuse(event, "a merge key (got '<<')", rule, "write the keys themselves", path=inside.path)

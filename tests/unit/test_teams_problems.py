@@ -78,6 +78,57 @@ def test_problem_is_told_in_full_at_its_place(
     assert str(found) == str(case)
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param(
+            f"displayName: {'x' * 101}",
+            "displayName: a name of 101 characters; at most 100 characters; shorten it [KNADA-C032]",
+            id="name",
+        ),
+        pytest.param(
+            f"description: {'x' * 1001}",
+            "description: a text of 1001 characters; at most 1000 characters; shorten it [KNADA-C032]",
+            id="text",
+        ),
+        pytest.param(
+            f"env: {{A: {'x' * 32769}}}",
+            "env.A: a value of 32769 characters; at most 32768; "
+            "put it in a file or in the team's secret [KNADA-C032]",
+            id="variable",
+        ),
+        pytest.param(
+            f"profiles: [{{displayName: A, options: {{a: {{unlistedChoice: "
+            f"{{enabled: true, validationRegex: {'x' * 1001}}}}}}}}}]",
+            "profiles[0].options.a.unlistedChoice.validationRegex: a regular expression of 1001 characters; "
+            "at most 1000 characters; shorten it [KNADA-C030]",
+            id="regular expression",
+        ),
+        pytest.param(
+            f"groups: [{', '.join(f'g{n}' for n in range(1001))}]",
+            "groups: too many entries (got 1001); at most 1000; remove some [KNADA-C014]",
+            id="list",
+        ),
+        pytest.param(
+            f"labels: {{{', '.join(f'l{n}: x' for n in range(1001))}}}",
+            "labels: too many entries (got 1001); at most 1000; remove some [KNADA-C014]",
+            id="mapping",
+        ),
+        pytest.param(
+            f"tolerations: [{', '.join(['{operator: Exists}'] * 51)}]",
+            "tolerations: too many entries (got 51); at most 50; remove some [KNADA-C014]",
+            id="list of mappings",
+        ),
+    ],
+)
+def test_what_is_too_long_is_told_shortly(line: str, expected: str, tmp_path: Path) -> None:
+    """What is without end is counted, not shown."""
+    write_files(tmp_path, kyrre=f"namespace: kyrre\nusers: [e1]\n{line}\n")
+    [problem] = load_files(tmp_path / "teams", None).closed["kyrre"].problems
+    assert problem.line == 3
+    assert str(problem).partition(" ")[2] == expected
+
+
 def test_table_shows_no_value_of_a_variable() -> None:
     """Values of environment variables may be secrets: no message of the table shows one."""
     assert not [line for case in read_table() for line in case.told if "s3cret" in line]
