@@ -12,8 +12,7 @@
     KNADA_DB_URL          the hub's database (default: SQLite in the working folder)
 
 The client at the identity provider is told as OAuthenticator documents it: OAUTH_CLIENT_ID,
-OAUTH_CLIENT_SECRET, OAUTH_CALLBACK_URL, AAD_TENANT_ID (Entra), OAUTH2_AUTHORIZE_URL, OAUTH2_TOKEN_URL,
-OAUTH2_USERDATA_URL (OpenID Connect).
+OAUTH_CLIENT_SECRET, OAUTH_CALLBACK_URL, and AAD_TENANT_ID (Entra) or OIDC_ISSUER (OpenID Connect).
 """
 
 import os

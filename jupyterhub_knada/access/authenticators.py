@@ -7,16 +7,18 @@ from urllib.parse import urlsplit
 
 from jupyterhub.authenticators.shared import SharedPasswordAuthenticator
 from oauthenticator.azuread import AzureAdOAuthenticator
-from traitlets import Dict, List, TraitError, Unicode, default
+from tornado.web import HTTPError
+from traitlets import Dict, List, Unicode, default
 
 from jupyterhub_knada.access.claims import GroupClaim
 from jupyterhub_knada.access.mixin import KnadaAuthenticator
 from jupyterhub_knada.access.oauth import KnadaOAuthenticator, is_loopback_url
 from jupyterhub_knada.access.oidc import KnadaOIDCAuthenticator
-from jupyterhub_knada.errors import Code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jupyterhub.handlers import BaseHandler
 
 __all__ = [
     "KnadaAuthenticator",
@@ -48,20 +50,15 @@ class KnadaAzureADAuthenticator(KnadaOAuthenticator, AzureAdOAuthenticator):
         # Without `openid` there is no id token, where this provider's claims are.
         return ["openid", "profile"]
 
-    def check_allow_config(self) -> None:
-        """Refuse, besides what the mixin does, to let in people of every tenant in the world.
-
-        Any tenant's admin can give an account any ident.
-        """
-        super().check_allow_config()
+    def find_faults(self) -> list[str]:
+        """Add: people of every tenant in the world; any tenant's admin can give an account any ident."""
+        faults = super().find_faults()
         if urlsplit(self.token_url).path.strip("/").partition("/")[0] in _TENANTS_OF_ANYBODY:
-            raise TraitError(
-                self._setting(
-                    "tenant_id",
-                    f"names no tenant (got {self.tenant_id!r}); idents are unique in one tenant only; "
-                    "set it, or AAD_TENANT_ID, to your directory's id",
-                )
+            faults.append(
+                f"tenant_id: names no tenant (got {self.tenant_id!r}); idents are unique in one tenant only; "
+                "set it, or AAD_TENANT_ID, to your directory's id"
             )
+        return faults
 
 
 class KnadaDemoAuthenticator(KnadaAuthenticator, SharedPasswordAuthenticator):
@@ -86,15 +83,24 @@ class KnadaDemoAuthenticator(KnadaAuthenticator, SharedPasswordAuthenticator):
         """,
     )
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
-        for trait, url in self._addresses():
-            if not is_loopback_url(url):
-                raise TraitError(
-                    f"JupyterHub.{trait}: {url!r} is not on loopback; {type(self).__name__} lets everybody "
-                    "be everybody and is for this machine only; bind to 127.0.0.1 or take another one. "
-                    f"[{Code.HUB_SETTING}]"
-                )
+    def find_faults(self) -> list[str]:
+        """Add: a hub that somebody else can reach."""
+        return super().find_faults() + [
+            f"user_password: lets everybody be everybody, and JupyterHub.{setting} is not on loopback "
+            f"(got {url!r}); it is for this machine only; bind to 127.0.0.1, or take another authenticator"
+            for setting, url in self._addresses()
+            if not is_loopback_url(url)
+        ]
+
+    async def authenticate(self, handler: BaseHandler, data: dict[str, str]) -> dict[str, Any] | None:
+        """Check the password, unless nothing has kept this hub from starting with settings that cannot work.
+
+        Source: JupyterHub 5.3-6.1 authenticators/shared.py `SharedPasswordAuthenticator.authenticate`.
+        """
+        if self.find_faults():
+            raise HTTPError(403, reason="The demo's sign-in is for this machine only")
+        model: dict[str, Any] | None = await super().authenticate(handler, data)  # type: ignore[no-untyped-call]
+        return model
 
     def _addresses(self) -> list[tuple[str, str]]:
         """Give where the hub and its proxy listen, as (setting of JupyterHub, URL)."""

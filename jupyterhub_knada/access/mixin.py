@@ -11,12 +11,13 @@ The base class says who it is; the mixin decides who may come in and keeps the p
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub.auth import Authenticator
 from jupyterhub.utils import maybe_future
-from traitlets import Callable, TraitError, Unicode, default, validate
+from traitlets import Callable, Unicode, default
 
 from jupyterhub_knada.access.claims import GroupClaim
 from jupyterhub_knada.access.refusals import RefusedSignInError
@@ -111,45 +112,42 @@ class KnadaAuthenticator(Authenticator):
         # JupyterHub warns that nobody can sign in where no allow_* is set; here the team files say who can.
         return True
 
-    @validate("allow_all", "allow_existing_users")
-    def _validate_allow(self, proposal: Any) -> bool:
-        if proposal.value:
-            raise TraitError(
-                self._setting(
-                    proposal.trait.name,
-                    "is True; the team files decide who may sign in; remove it and list people there",
-                )
-            )
-        return False
-
-    def _setting(self, trait: str, told: str) -> str:
-        return f"{type(self).__name__}.{trait}: {told}. [{Code.HUB_SETTING}]"
+    def find_faults(self) -> list[str]:
+        """Give what is wrong with the settings, as `setting: what; rule; remedy`; override to add to it."""
+        faults = []
+        if not self.teams_dir:
+            faults.append("teams_dir: is not set; it says where the team files are; call configure()")
+        faults += [
+            f"{name}: is True; the team files decide who may sign in; remove it, and list people there"
+            for name in ("allow_all", "allow_existing_users")
+            if getattr(self, name)
+        ]
+        if not self.manage_groups:
+            faults.append("manage_groups: is False; groups say who is in which team; remove it")
+        return faults
 
     def check_allow_config(self) -> None:
-        """Say at the start of the hub what its settings will not do.
+        """End the start of a hub whose settings cannot work and say why; else load the team files.
 
-        Source: JupyterHub 5.0 auth.py; called once by `JupyterHub.init_users`. Loads the team files, so that
-        problems are in the log before the first sign-in.
+        Raises:
+            SystemExit: As JupyterHub itself ends such a start; an exception would add a page of traceback.
+
+        Source: JupyterHub 5.0 auth.py; called once by `JupyterHub.init_users`.
         """
         super().check_allow_config()  # type: ignore[no-untyped-call]
+        if faults := self.find_faults():
+            sys.exit("\n".join(f"{type(self).__name__}.{fault}. [{Code.HUB_SETTING}]" for fault in faults))
         if self.parent is not None:
             # Into the hub's log, as JupyterHub does with tornado's (app.py `init_logging`).
             package_log = logging.getLogger("jupyterhub_knada")
             package_log.parent, package_log.level = self.log, self.log.level
-        if not self.teams_dir:
-            raise TraitError(
-                self._setting("teams_dir", "is not set; it says where the team files are; set it")
-            )
-        if not self.manage_groups:
-            raise TraitError(
-                self._setting("manage_groups", "is False; groups say who is in which team; remove it")
-            )
         if self.allowed_users - self.admin_users:
             self.log.warning(
-                self._setting("allowed_users", "lets nobody in and keeps nobody out; the team files decide")
+                "%s.allowed_users lets nobody in and keeps nobody out: the team files decide",
+                type(self).__name__,
             )
-        snapshot = self.registry.snapshot
-        self.log.info("%d teams may sign in, %d are closed", len(snapshot.teams), len(snapshot.closed))
+        # Read now, when nobody waits for it; problems are in the log before the first sign-in.
+        self.registry  # noqa: B018 - opening it is the effect
 
     @property
     def registry(self) -> Registry:

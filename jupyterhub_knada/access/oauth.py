@@ -43,6 +43,15 @@ class KnadaOAuthenticator(KnadaAuthenticator, OAuthenticator):
         """,
     )
 
+    def find_faults(self) -> list[str]:
+        """Add: a hub that the provider does not know."""
+        faults = super().find_faults()
+        if not self.client_id:
+            faults.append(
+                "client_id: is not set; it names this hub to the provider; set it, or OAUTH_CLIENT_ID"
+            )
+        return faults
+
     def read_group_claim(self, auth_model: Mapping[str, Any]) -> GroupClaim:
         """Read the claim from `auth_state`; in `groups` OAuthenticator makes absent equal to empty."""
         return read_group_claim(self._claims(auth_model.get("auth_state")), self.groups_claim)

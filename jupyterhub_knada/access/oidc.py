@@ -12,7 +12,7 @@ import jwt
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.oauth2 import OAuthLoginHandler
 from tornado.httpclient import HTTPClientError
-from traitlets import TraitError, Unicode, default, validate
+from traitlets import Unicode, default
 
 from jupyterhub_knada.access.oauth import KnadaOAuthenticator, is_loopback_url
 
@@ -84,14 +84,17 @@ class KnadaOIDCAuthenticator(KnadaOAuthenticator, GenericOAuthenticator):
     def _issuer_default(self) -> str:
         return os.environ.get("OIDC_ISSUER", "")
 
-    @validate("issuer")
-    def _validate_issuer(self, proposal: Any) -> str:
-        issuer: str = proposal.value
-        if issuer and not issuer.startswith("https://") and not is_loopback_url(issuer):
-            raise TraitError(
-                self._setting("issuer", f"is not an https URL (got {issuer!r}); anybody could answer for it")
+    def find_faults(self) -> list[str]:
+        """Add: a provider that is not told, or that anybody could answer for."""
+        faults = super().find_faults()
+        if not self.issuer and not (self.authorize_url and self.token_url):
+            faults.append("issuer: is not set; it says where people sign in; set it, or OIDC_ISSUER")
+        if self.issuer and not self.issuer.startswith("https://") and not is_loopback_url(self.issuer):
+            faults.append(
+                f"issuer: is not an https URL (got {self.issuer!r}); anybody on the way could answer for it; "
+                "write it with https"
             )
-        return issuer
+        return faults
 
     @default("username_claim")
     def _username_claim_default(self) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from traitlets import TraitError
 from traitlets.config import Config
 
 from jupyterhub_knada import KnadaAzureADAuthenticator, KnadaOIDCAuthenticator
@@ -300,10 +299,36 @@ async def test_refresh_with_a_revoked_token_asks_for_a_sign_in(
     assert await refresh(authenticator, person) is False
 
 
-def test_issuer_that_anybody_could_answer_for_is_refused() -> None:
-    """Plain http off this machine proves nothing."""
-    with pytest.raises(TraitError, match="issuer: is not an https URL"):
-        KnadaOIDCAuthenticator(issuer="http://login.example.org")
+@pytest.mark.parametrize(
+    ("settings", "faults"),
+    [
+        pytest.param({}, ["client_id: is not set", "issuer: is not set"], id="nothing"),
+        pytest.param(
+            {"client_id": "x", "issuer": "http://login.example.org"},
+            ["issuer: is not an https URL (got 'http://login.example.org')"],
+            id="an issuer that anybody could answer for",
+        ),
+        pytest.param({"client_id": "x", "issuer": "https://login.example.org"}, [], id="an issuer"),
+        pytest.param({"client_id": "x", "issuer": "http://127.0.0.1:8080"}, [], id="one on this machine"),
+        pytest.param(
+            {
+                "client_id": "x",
+                "authorize_url": "https://a.example.org",
+                "token_url": "https://t.example.org",
+            },
+            [],
+            id="addresses instead of an issuer",
+        ),
+    ],
+)
+def test_settings_of_a_provider_are_checked_at_the_start(
+    teams: Path, settings: dict[str, str], faults: list[str]
+) -> None:
+    """What people would meet at the first sign-in, the admin reads at the start of the hub."""
+    authenticator = KnadaOIDCAuthenticator(teams_dir=str(teams), **settings)
+    found = authenticator.find_faults()
+    assert len(found) == len(faults)
+    assert all(fault in text for fault, text in zip(faults, found, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 from jupyterhub.auth import Authenticator
 from jupyterhub.authenticators.shared import SharedPasswordAuthenticator
 from tornado.web import HTTPError
-from traitlets import TraitError
 from traitlets.config import Config, Configurable
 
 from jupyterhub_knada import KnadaAuthenticator, KnadaAzureADAuthenticator, KnadaDemoAuthenticator
@@ -268,7 +267,7 @@ async def test_sign_in_for_one_team_lets_in_that_team_only(teams: Path) -> None:
 def test_setting_that_lets_people_past_the_teams_is_refused(teams: Path, settings: dict[str, bool]) -> None:
     """A hub where the team files would not decide does not start."""
     config = {"KnadaAuthenticator": {"teams_dir": str(teams)}, "Authenticator": settings}
-    with pytest.raises(TraitError, match=rf"Told\.{next(iter(settings))}: .*\[KNADA-H001\]"):
+    with pytest.raises(SystemExit, match=rf"^Told\.{next(iter(settings))}: .*\. \[KNADA-H001\]$"):
         Told(config=Config(config)).check_allow_config()  # type: ignore[no-untyped-call]
 
 
@@ -280,7 +279,7 @@ def test_allowed_users_do_not_let_existing_users_in(told: Told) -> None:
 
 def test_start_without_team_files_is_refused() -> None:
     """A hub whose authenticator was told no team files stops at its start, not at the first sign-in."""
-    with pytest.raises(TraitError, match=r"Told\.teams_dir: is not set"):
+    with pytest.raises(SystemExit, match=r"Told\.teams_dir: is not set"):
         Told().check_allow_config()  # type: ignore[no-untyped-call]
 
 
@@ -289,8 +288,7 @@ def test_start_logs_what_allowed_users_do_not_do(told: Told, caplog: pytest.LogC
     caplog.set_level(logging.INFO)
     told.allowed_users = {"lea"}
     told.check_allow_config()
-    assert "Told.allowed_users: lets nobody in and keeps nobody out" in caplog.text
-    assert "2 teams may sign in, 0 are closed" in caplog.text
+    assert "Told.allowed_users lets nobody in and keeps nobody out" in caplog.text
     assert "nobody can login" not in caplog.text
 
 
@@ -318,11 +316,7 @@ def test_entra_for_every_tenant_is_refused(
     """Any tenant's admin can give an account any ident: without a tenant the hub does not start."""
     config = {"KnadaAuthenticator": {"teams_dir": str(teams)}, "KnadaAzureADAuthenticator": settings}
     authenticator = KnadaAzureADAuthenticator(config=Config(config))  # type: ignore[no-untyped-call]
-    if is_refused:
-        with pytest.raises(TraitError, match="tenant_id: names no tenant"):
-            authenticator.check_allow_config()
-    else:
-        authenticator.check_allow_config()
+    assert any("tenant_id: names no tenant" in fault for fault in authenticator.find_faults()) is is_refused
 
 
 class FakeHub(Configurable):
@@ -344,11 +338,16 @@ class FakeHub(Configurable):
         pytest.param({"hub_ip": ""}, "hub_bind_url", id="the hub itself, by the old setting"),
     ],
 )
-def test_demo_sign_in_off_loopback_is_refused(addresses: dict[str, str], wrong: str) -> None:
-    """With one password for everybody, the hub does not start where others can reach it."""
+async def test_demo_sign_in_off_loopback_is_refused(
+    teams: Path, addresses: dict[str, str], wrong: str
+) -> None:
+    """With one password for everybody, the hub does not start where others can reach it, nor lets in."""
     hub = type("Hub", (FakeHub,), addresses)()
-    with pytest.raises(TraitError, match=rf"JupyterHub\.{wrong}: .* is not on loopback"):
-        KnadaDemoAuthenticator(parent=hub)
+    demo = KnadaDemoAuthenticator(parent=hub, teams_dir=str(teams))  # type: ignore[no-untyped-call]
+    with pytest.raises(SystemExit, match=rf"JupyterHub\.{wrong} is not on loopback"):
+        demo.check_allow_config()
+    with pytest.raises(HTTPError, match="for this machine only"):
+        await demo.get_authenticated_user(Handler(), {"username": "lea", "password": "long enough"})  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(
@@ -357,7 +356,7 @@ def test_demo_sign_in_off_loopback_is_refused(addresses: dict[str, str], wrong: 
 def test_demo_sign_in_on_loopback_starts(url: str) -> None:
     """Every spelling of this machine's own address will do."""
     hub = type("Hub", (FakeHub,), {"bind_url": url})()
-    assert issubclass(type(KnadaDemoAuthenticator(parent=hub)), SharedPasswordAuthenticator)
+    assert issubclass(type(KnadaDemoAuthenticator(parent=hub)), SharedPasswordAuthenticator)  # type: ignore[no-untyped-call]
 
 
 async def test_demo_sign_in_takes_the_password_and_gives_the_groups_it_is_told(teams: Path) -> None:
@@ -366,7 +365,7 @@ async def test_demo_sign_in_takes_the_password_and_gives_the_groups_it_is_told(t
         "KnadaAuthenticator": {"teams_dir": str(teams)},
         "KnadaDemoAuthenticator": {"user_password": "long enough", "group_claims": {"ola": ["analysts"]}},
     }
-    demo = KnadaDemoAuthenticator(parent=FakeHub(), config=Config(config))
+    demo = KnadaDemoAuthenticator(parent=FakeHub(), config=Config(config))  # type: ignore[no-untyped-call]
     right = {"username": "Ola", "password": "long enough"}
     model = await demo.get_authenticated_user(Handler(), right)  # type: ignore[no-untyped-call]
     assert (model["name"], model["groups"]) == ("ola", ["brreg", "claim:analysts"])
