@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.kubernetes_api import KubernetesApi, Kubeconfig
+from tests.support.kubernetes_api import Kubeconfig, KubernetesApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

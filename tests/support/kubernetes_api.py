@@ -1,13 +1,13 @@
-"""A Kubernetes API over plain HTTP, as the contract suite sees every backend: no client library in between."""
+"""A Kubernetes API over plain HTTP, as the contract suite sees every backend."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import ssl
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -15,6 +15,7 @@ import yaml
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
     from types import TracebackType
 
 Json = dict[str, Any]
@@ -130,14 +131,16 @@ class KubernetesApi:
     ) -> Answer:
         """Send one request; a body that is no bytes goes as JSON."""
         headers = {"Accept": "application/json"}
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        text = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        # A file-like body: aiohttp warns of large plain ones.
+        data = None if text is None else io.BytesIO(text)
         if data is not None:
             headers["Content-Type"] = content_type or "application/json"
         params = {key: str(value) for key, value in query.items()}
         async with self.session.request(method, path, data=data, params=params, headers=headers) as response:
-            text = await response.text()
+            came = await response.text()
             is_json = response.content_type == "application/json"
-            found = json.loads(text) if is_json else {"text": text}
+            found = json.loads(came) if is_json else {"text": came}
             return Answer(response.status, found, tuple(response.headers.getall("Warning", ())))
 
     async def get(self, path: str, **query: Any) -> Answer:

@@ -17,7 +17,7 @@ from jupyterhub_knada.devcluster.api.storage import StateError
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m jupyterhub_knada.devcluster.api",
-        description="An honest subset of the Kubernetes API for demos and tests (DEV/DEMO only), on loopback.",
+        description="An honest subset of the Kubernetes API for demos and tests (DEV/DEMO only).",
         epilog="Example: %(prog)s --state-dir .demo/cluster --identity admin=admin,system:masters"
         " --kubeconfig admin=.demo/admin.kubeconfig",
     )

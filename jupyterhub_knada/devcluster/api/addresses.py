@@ -60,24 +60,29 @@ class Address:
 
 def parse_address(path: str) -> Address | None:
     """Read a path below `/api/v1` or `/apis/GROUP/v1`; None where it names no resource that is served."""
-    parts = path.strip("/").split("/")
-    if parts[0] == "api" and len(parts) > 2 and parts[1] == "v1":  # noqa: PLR2004  api, version, resource
-        return _resource("", parts[2:])
-    if parts[0] == "apis" and len(parts) > 3 and parts[2] == "v1":  # noqa: PLR2004  apis, group, version, resource
-        return _resource(parts[1], parts[3:])
-    return None
+    match path.strip("/").split("/"):
+        case ["api", "v1", first, *rest]:
+            return _resource("", [first, *rest])
+        case ["apis", group, "v1", first, *rest]:
+            return _resource(group, [first, *rest])
+        case _:
+            return None
 
 
 def _resource(group: str, parts: list[str]) -> Address | None:
     namespace = ""
-    if parts[0] == "namespaces" and len(parts) > 2 and not (not group and parts[2] in _ON_NAMESPACES):  # noqa: PLR2004
-        namespace, parts = parts[1], parts[2:]
-    resource = kinds.BY_PATH.get((group, parts[0]))
-    if resource is None or len(parts) > 3:  # noqa: PLR2004  resource, name, subresource
+    match parts:
+        case ["namespaces", _, subresource] if not group and subresource in _ON_NAMESPACES:
+            pass
+        case ["namespaces", namespace, first, *rest]:
+            parts = [first, *rest]
+    plural, *more = parts
+    resource = kinds.BY_PATH.get((group, plural))
+    if resource is None or len(more) > len(("name", "subresource")):
         return None
     if namespace and not resource.namespaced:
         return None
-    name, subresource = (*parts[1:], "", "")[:2]
+    name, subresource = (*more, "", "")[:2]
     if subresource and subresource not in resource.subresources:
         return None
     if resource.namespaced and name and not namespace:

@@ -1,8 +1,8 @@
 """What an API server adds to an object and asks of its surroundings before it is stored.
 
 Source: the admission plugins NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority,
-DefaultStorageClass, StorageObjectInUseProtection, TaintNodesByCondition and ResourceQuota of 1.36; RBAC's check
-that nobody grants more than they have.
+DefaultStorageClass, StorageObjectInUseProtection, TaintNodesByCondition and ResourceQuota of 1.36; RBAC's
+check that nobody grants more than they have.
 """
 
 from __future__ import annotations

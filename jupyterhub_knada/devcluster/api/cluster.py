@@ -50,7 +50,7 @@ class EmbeddedCluster:
             alone has none).
     """
 
-    def __init__(  # noqa: PLR0913  each has a default; all are the command line's options
+    def __init__(
         self,
         state_dir: Path | str,
         *,

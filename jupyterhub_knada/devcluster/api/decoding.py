@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import events, kinds, statuses
 from jupyterhub_knada.devcluster.api.defaults import set_defaults
@@ -13,18 +12,25 @@ if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.requests import Request
 
 Json = dict[str, Any]
+_SCHEME: Final = '"pkg/runtime/scheme.go:111"'
+"""Where a real API server keeps its kinds; part of its sentence."""
 
 
-def read_body(body: bytes) -> Any:
+def read_body(body: bytes, kind: str) -> Any:
     """Parse a request's JSON.
+
+    Args:
+        body: what came.
+        kind: what the address expects, for the sentence.
 
     Raises:
         ApiError: 400 for anything else.
     """
     try:
-        return json.loads(body) if not body.strip() else parse_json(body)
-    except (ValueError, DecodeError) as error:
-        raise statuses.bad_request(str(error)) from error
+        return parse_json(body)
+    except DecodeError as error:
+        text = f"the object provided is unrecognized (must be of type {kind}): {error}"
+        raise statuses.bad_request(text) from error
 
 
 def decode(request: Request, body: Any) -> Json:
@@ -36,15 +42,16 @@ def decode(request: Request, body: Any) -> Json:
     resource = request.resource
     if not isinstance(body, dict):
         raise statuses.bad_request(
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: json: cannot'
-            " unmarshal the body into an object"
+            f"the object provided is unrecognized (must be of type {resource.kind}): couldn't get"
+            " version/kind; json"
+            " parse error: json: cannot unmarshal the body into an object"
         )
     _check_kind(resource, body)
     return read_object(request, body, resource.type)
 
 
 def read_object(request: Request, body: Json, type_name: str) -> Json:
-    """Read a body as a given struct, with its defaults; as `decode`, for subresources that have another kind."""
+    """Read a body as a given struct, with its defaults; for subresources that have another kind."""
     resource = request.resource
     kind = type_name.split(".", 1)[1]
     cannot = f'{kind} in version "{resource.version}" cannot be handled as a {kind}'
@@ -66,14 +73,21 @@ def read_object(request: Request, body: Json, type_name: str) -> Json:
 
 
 def _check_kind(resource: kinds.Resource, body: Json) -> None:
-    api_version, kind = body.get("apiVersion"), body.get("kind")
-    if api_version is not None and api_version != resource.group_version:
-        raise statuses.bad_request(
+    api_version = body.get("apiVersion") or resource.group_version
+    kind = body.get("kind") or resource.kind
+    if (api_version, kind) == (resource.group_version, resource.kind):
+        return
+    other = kinds.resource_of(api_version, kind)
+    version = api_version.rpartition("/")[2]
+    cannot = f'{kind} in version "{version}" cannot be handled as a {resource.kind}'
+    if other is not None and other.storage != resource.storage:
+        ours = f"{resource.type.split('.', maxsplit=1)[0]}.{resource.kind}"
+        text = f"{cannot}: converting (v1.{kind}) to ({ours}): unknown conversion"
+    elif other is not None:
+        text = (
             f"the API version in the data ({api_version}) does not match the expected API version"
             f" ({resource.group_version})"
         )
-    if kind is not None and kind != resource.kind:
-        raise statuses.bad_request(
-            f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: no kind "{kind}" is'
-            f" registered for the type that is expected here"
-        )
+    else:
+        text = f'{cannot}: no kind "{kind}" is registered for version "{api_version}" in scheme {_SCHEME}'
+    raise statuses.bad_request(text)

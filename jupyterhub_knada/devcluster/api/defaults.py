@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api.quantities import round_up_to_milli
 from jupyterhub_knada.devcluster.api.schema import is_struct, struct
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Json = dict[str, Any]
 
@@ -61,7 +63,8 @@ def set_defaults(body: Json, type_name: str) -> None:
 
 def _constants(value: Json, type_name: str) -> None:
     for key, default in _CONSTANTS.get(type_name, {}).items():
-        if key not in value:
+        # Fields that are always written are there already, as empty strings.
+        if value.get(key, "") == "":
             value[key] = dict(default) if isinstance(default, dict) else default
     for key, declared in struct(type_name).items():
         inner = declared.type.removeprefix("[]")

@@ -1,6 +1,7 @@
 """Deletes objects: with grace, preconditions, finalizers and a policy for what they own.
 
-Source: `k8s.io/apiserver/pkg/registry/generic/registry/store.go` and `pkg/registry/core/pod/strategy.go` of 1.36.
+Source: `k8s.io/apiserver/pkg/registry/generic/registry/store.go` and `pkg/registry/core/pod/strategy.go` of
+1.36.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import admission, kinds, statuses
-from jupyterhub_knada.devcluster.api.objects import Objects, uid_mismatch
+from jupyterhub_knada.devcluster.api.objects import Objects, mismatch, uid_mismatch
 from jupyterhub_knada.devcluster.api.schema import DecodeError, Decoder, format_time
+from jupyterhub_knada.devcluster.api.store import Stored
 
 if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.requests import Request
-    from jupyterhub_knada.devcluster.api.store import Stored
 
 Json = dict[str, Any]
 FOREGROUND: Final = "foregroundDeletion"
 ORPHAN: Final = "orphan"
-_POLICIES: Final = ("Background", "Foreground", "Orphan")
+_POLICIES: Final = ("Foreground", "Background", "Orphan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,18 @@ def read_options(body: Any, query: dict[str, str]) -> DeleteOptions:
             given["orphanDependents"] = query["orphanDependents"] == "true"
         if "dryRun" in query:
             given["dryRun"] = [query["dryRun"]]
+    kind = given.get("kind") or "DeleteOptions"
+    if kind != "DeleteOptions":
+        raise statuses.bad_request(
+            f'no kind "{kind}" is registered for version "{given.get("apiVersion", "")}"'
+        )
     try:
         options = Decoder().read(given, "meta.DeleteOptions")
     except DecodeError as error:
         raise statuses.bad_request(str(error)) from error
     errors = _check(options)
     if errors:
-        told = str(errors[0]) if len(errors) == 1 else "[" + ", ".join(map(str, errors)) + "]"
-        details = {
-            "group": "meta.k8s.io",
-            "kind": "DeleteOptions",
-            "causes": [{"reason": e.reason, "message": e.body, "field": e.field} for e in errors],
-        }
-        text = f'DeleteOptions.meta.k8s.io "" is invalid: {told}'
-        raise statuses.ApiError(422, "Invalid", text, details)
+        raise statuses.invalid_options("DeleteOptions", errors)
     preconditions = options.get("preconditions", {})
     orphan = ""
     if "orphanDependents" in options:
@@ -108,52 +107,53 @@ def delete(objects: Objects, request: Request, options: DeleteOptions) -> Stored
     _check_preconditions(request, current, options)
     if request.resource is kinds.NAMESPACES and request.name in admission.IMMORTAL_NAMESPACES:
         raise statuses.forbidden(request.resource, request.name, "this namespace may not be deleted")
+    marked = _mark(request, current, options)
     if options.dry_run or request.dry_run:
-        return _answer(request, current, gone=True)
-    waiting, gone = _mark(objects, request, current, options)
-    return _answer(request, waiting, gone=gone)
-
-
-def _answer(request: Request, stored: Stored, *, gone: bool) -> Stored | Json:
-    if gone and not request.resource.returns_deleted:
-        metadata = stored.body["metadata"]
+        found = Stored(current.key, current.revision, marked or current.body)
+    elif marked is None:
+        found = objects.store.remove(request.resource, current.key)
+    elif marked is current.body:
+        found = current
+    else:
+        found = objects.store.put(request.resource, current.key, marked)
+    if marked is None and not request.resource.returns_deleted:
+        metadata = found.body["metadata"]
         return statuses.success(request.resource, metadata["name"], metadata["uid"])
-    return stored
+    return found
 
 
 def _check_preconditions(request: Request, current: Stored, options: DeleteOptions) -> None:
     if options.uid and options.uid != current.body["metadata"]["uid"]:
-        raise statuses.conflict(request.resource, request.name, uid_mismatch(options.uid, current))
-    if options.revision and options.revision != str(current.revision):
-        told = (
-            f"Precondition failed: ResourceVersion in precondition: {options.revision}, ResourceVersion in object"
-            f" meta: {current.revision}"
+        raise statuses.conflict(
+            request.resource, request.name, uid_mismatch(request.resource, options.uid, current)
         )
-        raise statuses.conflict(request.resource, request.name, told)
+    if options.revision and options.revision != str(current.revision):
+        found = f"ResourceVersion in object meta: {current.revision}"
+        told = f"ResourceVersion in precondition: {options.revision}, {found}"
+        raise statuses.conflict(request.resource, request.name, mismatch(request.resource, current, told))
 
 
-def _mark(objects: Objects, request: Request, current: Stored, options: DeleteOptions) -> tuple[Stored, bool]:
-    """Begin the deletion; give the object, and whether it is gone."""
+def _mark(request: Request, current: Stored, options: DeleteOptions) -> Json | None:
+    """Give the object with the beginning of its deletion written in; None where it goes at once."""
     body = copy.deepcopy(current.body)
     metadata = body["metadata"]
-    metadata.pop("resourceVersion", None)
     grace = _grace(request, body, options)
     _add_finalizer(metadata, options.policy)
     waits = bool(metadata.get("finalizers") or body.get("spec", {}).get("finalizers"))
     began = "deletionTimestamp" in metadata
     if not waits and not grace:
-        return objects.store.remove(request.resource, current.key), True
-    if began and grace >= metadata.get("deletionGracePeriodSeconds", 0) and not _adds(current, metadata):
-        return current, False
+        return None
+    sooner = grace < metadata.get("deletionGracePeriodSeconds", 0)
+    if began and not sooner and not _adds(current, metadata):
+        return current.body
     if not began and metadata.get("generation"):
         metadata["generation"] += 1
-    if not began or grace < metadata.get("deletionGracePeriodSeconds", 0):
-        begun = request.now + timedelta(seconds=grace)
-        metadata["deletionTimestamp"] = format_time(begun)
+    if not began or sooner:
+        metadata["deletionTimestamp"] = format_time(request.now + timedelta(seconds=grace))
         metadata["deletionGracePeriodSeconds"] = grace
     if request.resource is kinds.NAMESPACES:
         body["status"]["phase"] = "Terminating"
-    return objects.store.put(request.resource, current.key, body), False
+    return body
 
 
 def _adds(current: Stored, metadata: Json) -> bool:

@@ -31,6 +31,13 @@ def answer(path: str) -> Json | str | None:
     return _documents().get(path)
 
 
+def is_known(path: str) -> bool:
+    """Tell whether an address lies below an API group that is served."""
+    parts = path.strip("/").split("/")
+    groups = {resource.group for resource in kinds.RESOURCES}
+    return parts[0] == "api" or (parts[0] == "apis" and len(parts) > 1 and parts[1] in groups)
+
+
 def _documents() -> dict[str, Json]:
     found: dict[str, Json] = {
         "/version": VERSION,

@@ -50,7 +50,8 @@ def check(store: Store, request: Request, new: Json, old: Json | None) -> None:
         groups = " ".join(statuses.go_quote(group) for group in request.who.groups)
         told = "\n".join(_told(part) for part in missing)
         why = (
-            f'user "{request.who.user}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently'
+            f'user "{request.who.user}" (groups=[{groups}]) is attempting to grant RBAC permissions not'
+            " currently"
             f" held:\n{told}"
         )
         raise statuses.forbidden(request.resource, name, why)

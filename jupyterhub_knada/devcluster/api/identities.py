@@ -12,10 +12,12 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jupyterhub_knada.devcluster.api import statuses
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MASTERS: Final = "system:masters"
 AUTHENTICATED: Final = "system:authenticated"
@@ -92,15 +94,16 @@ def read_token_file(path: Path) -> dict[str, Identity]:
     for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
         if not row:
             continue
-        if len(row) < 3 or not row[0] or not row[1]:  # noqa: PLR2004  token, user, uid
+        token, user, uid, names = (*row, "", "", "", "")[:4]
+        if not (token and user and len(row) >= len(("token", "user", "uid"))):
             raise TokenFileError(f'token file {path}:{number}: each line is token,user,uid,"group1,group2"')
-        groups = tuple(name.strip() for name in row[3].split(",") if name.strip()) if len(row) > 3 else ()  # noqa: PLR2004
-        found[row[0]] = Identity(row[1], groups, row[2])
+        groups = tuple(name.strip() for name in names.split(",") if name.strip())
+        found[token] = Identity(user, groups, uid)
     return found
 
 
 def keep_tokens(path: Path, identities: dict[str, Identity]) -> dict[str, str]:
-    """Give a token for each named identity; those that `path` has from an earlier run stay, so that they hold.
+    """Give a token for each named identity; those that `path` has from an earlier run stay.
 
     Writes `path` as a static token file, mode 0600.
     """

@@ -5,6 +5,7 @@ Source: `pkg/registry/core/pod/strategy.go` `LogLocation` and the kubelet's `/co
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -84,9 +85,9 @@ def _kubelet(node: Json) -> str:
 
 
 async def _pass_on(answer: aiohttp.ClientResponse, http: web.Request) -> web.StreamResponse:
-    if answer.status >= 400:  # noqa: PLR2004  any error of the node
+    if not answer.ok:
         text = (await answer.text()).strip()
-        reason = "BadRequest" if answer.status == 400 else "Unknown"  # noqa: PLR2004
+        reason = "BadRequest" if answer.status == HTTPStatus.BAD_REQUEST else "Unknown"
         raise statuses.ApiError(answer.status, reason, text)
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(http)

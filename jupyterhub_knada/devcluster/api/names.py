@@ -14,10 +14,11 @@ _QUALIFIED: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _SHOWN_SUBDOMAIN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 LABEL_LENGTH: Final = 63
 SUBDOMAIN_LENGTH: Final = 253
+_PORT_NAME_LENGTH: Final = 15
 
 
-def _length(limit: int) -> str:
-    return f"must be no more than {limit} bytes"
+def _length(limit: int, unit: str = "characters") -> str:
+    return f"must be no more than {limit} {unit}"
 
 
 def _regex(message: str, pattern: str, *examples: str) -> str:
@@ -33,7 +34,8 @@ def dns_label_errors(text: str) -> list[str]:
     if re.fullmatch(_SUBDOMAIN, text):
         return [*errors, "must not contain dots"]
     message = (
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and"
+        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must"
+        " start and"
         " end with an alphanumeric character"
     )
     return [*errors, _regex(message, _LABEL, "my-name", "123-abc")]
@@ -45,7 +47,8 @@ def dns_subdomain_errors(text: str) -> list[str]:
     if re.fullmatch(_SUBDOMAIN, text):
         return errors
     message = (
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must"
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.',"
+        " and must"
         " start and end with an alphanumeric character"
     )
     return [*errors, _regex(message, _SHOWN_SUBDOMAIN, "example.com")]
@@ -77,7 +80,8 @@ def label_key_errors(text: str) -> list[str]:
     errors: list[str] = []
     if text.count("/") > 1:
         message = (
-            "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with"
+            "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and"
+            " end with"
             " an alphanumeric character"
         )
         told = _regex(message, _QUALIFIED, "MyName", "my.name", "123-abc")
@@ -89,10 +93,11 @@ def label_key_errors(text: str) -> list[str]:
     if not name:
         errors.append("name part must be non-empty")
     elif len(name.encode()) > LABEL_LENGTH:
-        errors.append(f"name part {_length(LABEL_LENGTH)}")
+        errors.append(f"name part {_length(LABEL_LENGTH, 'bytes')}")
     if not re.fullmatch(_QUALIFIED, name):
         message = (
-            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an"
+            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end"
+            " with an"
             " alphanumeric character"
         )
         errors.append(_regex(message, _QUALIFIED, "MyName", "my.name", "123-abc"))
@@ -101,12 +106,13 @@ def label_key_errors(text: str) -> list[str]:
 
 def label_value_errors(text: str) -> list[str]:
     """Check a label's value; empty is fine."""
-    errors = [_length(LABEL_LENGTH)] if len(text.encode()) > LABEL_LENGTH else []
+    errors = [_length(LABEL_LENGTH, "bytes")] if len(text.encode()) > LABEL_LENGTH else []
     pattern = f"({_QUALIFIED})?"
     if re.fullmatch(pattern, text):
         return errors
     message = (
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must"
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and"
+        " must"
         " start and end with an alphanumeric character"
     )
     return [
@@ -148,8 +154,8 @@ def port_errors(number: int) -> list[str]:
 def port_name_errors(text: str) -> list[str]:
     """Check a port's name (IANA_SVC_NAME)."""
     errors = []
-    if len(text) > 15:  # noqa: PLR2004  the length that the rule names
-        errors.append(_length(15))
+    if len(text) > _PORT_NAME_LENGTH:
+        errors.append(_length(_PORT_NAME_LENGTH))
     if not re.fullmatch("[-a-z0-9]+", text):
         errors.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search("[a-z]", text):

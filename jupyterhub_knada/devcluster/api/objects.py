@@ -42,14 +42,15 @@ class Objects:
         """Create an object.
 
         Raises:
-            ApiError: 400 for a body that does not fit, 403 by admission, 404 for a missing namespace, 409 for a
+            ApiError: 400 for a body that does not fit, 403 by admission, 404 for a missing namespace, 409
+            for a
                 name that is taken, 422 for one that breaks a rule.
         """
         resource = request.resource
         decoded = decode(request, body)
         _check_namespace(request, decoded)
         if decoded["metadata"].get("resourceVersion"):
-            raise statuses.bad_request("resourceVersion should not be set on objects to be created")
+            raise statuses.internal("resourceVersion should not be set on objects to be created")
         strategies.begin(request, decoded)
         admission.prepare(self.store, request, decoded)
         new = strategies.canonical(resource, decoded)
@@ -81,7 +82,7 @@ class Objects:
             return self.create(request, body), True
         uid = decoded["metadata"].get("uid")
         if uid and uid != current.body["metadata"]["uid"]:
-            raise statuses.conflict(resource, request.name, uid_mismatch(uid, current))
+            raise statuses.conflict(resource, request.name, uid_mismatch(resource, uid, current))
         return self._replace(request, current, decoded), False
 
     def patch(self, request: Request, kind: str, patch: Any) -> Stored:
@@ -148,15 +149,27 @@ def view(resource: Resource, body: Json) -> Json:
     return to_new(body) if resource is kinds.NEW_EVENTS else body
 
 
-def uid_mismatch(uid: str, current: Stored) -> str:
-    """Say that a precondition on the uid does not hold."""
+def uid_mismatch(resource: Resource, uid: str, current: Stored) -> str:
+    """Say that a precondition on the uid does not hold, as etcd's side of a real API server does."""
     found = current.body["metadata"]["uid"]
-    return f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
+    return mismatch(resource, current, f"UID in precondition: {uid}, UID in object meta: {found}")
+
+
+def mismatch(resource: Resource, current: Stored, what: str) -> str:
+    """Say that a precondition does not hold."""
+    key = "/".join(part for part in ("/registry", resource.plural, *current.key) if part)
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg:"
+        " Precondition"
+        f" failed: {what}"
+    )
 
 
 def _check_namespace(request: Request, body: Json) -> None:
+    if not request.resource.namespaced:
+        body["metadata"].pop("namespace", None)
     given = body["metadata"].get("namespace", "")
-    if request.resource.namespaced and given and given != request.namespace:
+    if given and given != request.namespace:
         raise statuses.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )

@@ -17,7 +17,7 @@ MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
 TYPES: Final = (JSON_PATCH, MERGE, STRATEGIC)
-"""What is taken; `application/apply-patch+yaml` (server-side apply) is not served: field owners are not kept."""
+"""What is taken; server-side apply is not served: owners of fields are not kept."""
 _LARGEST_JSON_PATCH: Final = 10000
 
 

@@ -1,15 +1,17 @@
-"""What a pod asks for: its resources as the scheduler and quotas count them, and its quality-of-service class.
+"""What a pod asks for, as the scheduler and quotas count it, and its quality-of-service class.
 
 Source: `k8s.io/component-helpers/resource` and `pkg/apis/core/v1/helper/qos` of 1.36.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api.quantities import parse_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Json = dict[str, Any]
 Amounts = dict[str, Fraction]

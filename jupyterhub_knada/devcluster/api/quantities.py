@@ -56,7 +56,7 @@ def _parse(text: str) -> tuple[Fraction, str]:
     elif re.fullmatch(r"[eE][+-]?\d{1,3}", suffix):
         value, style = number * Fraction(10) ** int(suffix[1:]), "exponent"
     else:
-        raise QuantityError("unable to parse quantity's suffix")
+        raise QuantityError(MESSAGE)
     if abs(value) > _LARGEST:
         value = Fraction(_LARGEST if value > 0 else -_LARGEST)
     scaled = value * 10**9
@@ -68,7 +68,7 @@ def _parse(text: str) -> tuple[Fraction, str]:
 
 @lru_cache(maxsize=4096)
 def canonical_quantity(text: str) -> str:
-    """Give the text that Kubernetes stores: the largest suffix without a fraction, in the writer's own system.
+    """Give the text that Kubernetes stores: the largest suffix without a fraction, in the writer's system.
 
     Raises:
         QuantityError: the text is no quantity.
@@ -78,7 +78,7 @@ def canonical_quantity(text: str) -> str:
 
 
 def format_quantity(value: Fraction, style: str = "decimal") -> str:
-    """Write an exact number in `binary` (where it is at least 1024 and whole), `decimal` or `exponent` form."""
+    """Write an exact number in `binary` (if whole and at least 1024), `decimal` or `exponent` form."""
     if value == 0:
         return "0"
     if style == "binary" and value.denominator == 1 and abs(value) >= _BINARY["Ki"]:

@@ -1,7 +1,7 @@
 """Query parameters: what each means, and which are refused because they would have to be honoured.
 
-Source: `meta/v1` `ListOptions`, `CreateOptions`, `PatchOptions` of 1.36. Parameters that no API server knows are
-ignored, as a real one does.
+Source: `meta/v1` `ListOptions`, `CreateOptions`, `PatchOptions` of 1.36. Parameters that no API server
+knows are ignored, as a real one does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Query = Mapping[str, str]
 _WATCH_SECONDS: Final = 1800.0
-_VALIDATIONS: Final = ("Ignore", "Warn", "Strict")
+_VALIDATIONS: Final = ("Ignore", "Strict", "Warn")
+_MATCH: Final = "resourceVersionMatch"
 
 
 def flag(query: Query, name: str) -> bool:
@@ -55,29 +56,28 @@ def check_served(query: Query, verb: str) -> None:
         raise statuses.not_served("server-side apply")
 
 
-def dry_run(query: Query) -> bool:
-    """Read `dryRun`.
+def dry_run(query: Query, kind: str) -> bool:
+    """Read `dryRun`; kind: whose option it is, as `CreateOptions`.
 
     Raises:
-        ApiError: 400 for anything but `All`.
+        ApiError: 422 for anything but `All`.
     """
     given = query.get("dryRun", "")
     if given not in ("", "All"):
-        raise statuses.bad_request(f'dryRun: Unsupported value: "{given}": supported values: "All"')
+        raise statuses.invalid_options(kind, [statuses.unsupported("dryRun", [given], ("All",))])
     return given == "All"
 
 
-def field_validation(query: Query) -> str:
+def field_validation(query: Query, kind: str) -> str:
     """Read `fieldValidation`.
 
     Raises:
-        ApiError: 400 for a value that does not exist.
+        ApiError: 422 for a value that does not exist.
     """
     given = query.get("fieldValidation", "") or "Warn"
     if given not in _VALIDATIONS:
-        raise statuses.bad_request(
-            f'fieldValidation: Unsupported value: "{given}": supported values: "Ignore", "Strict", "Warn"'
-        )
+        error = statuses.unsupported("fieldValidation", given, ("", *_VALIDATIONS))
+        raise statuses.invalid_options(kind, [error])
     return given
 
 
@@ -126,26 +126,22 @@ def list_options(query: Query) -> ListOptions:
     Raises:
         ApiError: 400 for a number that is none, or options that contradict each other.
     """
-    match, revision = query.get("resourceVersionMatch", ""), query.get("resourceVersion", "")
+    match, revision = query.get(_MATCH, ""), query.get("resourceVersion", "")
+    errors = []
     if match and not revision:
-        raise _invalid_options(
-            "resourceVersionMatch", match, "is forbidden unless resourceVersion is provided"
-        )
+        errors.append(_forbidden("is forbidden unless resourceVersion is provided"))
     if match == "Exact" and revision == "0":
-        raise _invalid_options(
-            "resourceVersionMatch", match, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        )
+        errors.append(_forbidden('"exact" is forbidden for resourceVersion "0"'))
     if match not in ("", "Exact", "NotOlderThan"):
-        raise _invalid_options("resourceVersionMatch", match, "unknown")
+        errors.append(statuses.unsupported(_MATCH, match, ("Exact", "NotOlderThan", "")))
+    if errors:
+        raise statuses.invalid_options("ListOptions", errors)
     limit = _number(query, "limit")
     return ListOptions(limit, query.get("continue", ""), revision, match)
 
 
-def _invalid_options(field: str, value: str, why: str) -> statuses.ApiError:
-    error = statuses.forbidden_value(field, f"{field} {why}") if "forbidden" in why else None
-    told = str(error) if error else f'{field}: Unsupported value: "{value}"'
-    text = f'ListOptions.meta.k8s.io "" is invalid: {told}'
-    return statuses.ApiError(422, "Invalid", text, {"group": "meta.k8s.io", "kind": "ListOptions"})
+def _forbidden(why: str) -> statuses.FieldError:
+    return statuses.forbidden_value(_MATCH, f"{_MATCH} {why}")
 
 
 def watch_options(query: Query) -> WatchOptions:
@@ -155,17 +151,17 @@ def watch_options(query: Query) -> WatchOptions:
         ApiError: 400 for a number that is none, 422 for options that contradict each other.
     """
     seconds = _number(query, "timeoutSeconds")
-    match, initial = query.get("resourceVersionMatch", ""), flag(query, "sendInitialEvents")
+    match, initial = query.get(_MATCH, ""), flag(query, "sendInitialEvents")
+    errors = []
     if match and "sendInitialEvents" not in query:
-        raise _invalid_options(
-            "resourceVersionMatch", match, "is forbidden for watch unless sendInitialEvents is provided"
-        )
-    if initial and match != "NotOlderThan":
-        raise _invalid_options(
-            "resourceVersionMatch",
-            match,
-            "is forbidden for watch unless set to NotOlderThan with sendInitialEvents",
-        )
+        errors.append(_forbidden("is forbidden for watch unless sendInitialEvents is provided"))
+    if "sendInitialEvents" in query and not match:
+        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        errors.append(statuses.forbidden_value(_MATCH, why))
+    if match not in ("", "NotOlderThan"):
+        errors.append(statuses.unsupported(_MATCH, match, ("NotOlderThan",)))
+    if errors:
+        raise statuses.invalid_options("ListOptions", errors)
     return WatchOptions(
         revision=query.get("resourceVersion", ""),
         bookmarks=flag(query, "allowWatchBookmarks"),

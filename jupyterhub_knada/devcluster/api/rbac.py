@@ -5,7 +5,6 @@ Source: `k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac` and `k8s.io/apiserve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,8 @@ from jupyterhub_knada.devcluster.api import kinds, statuses
 from jupyterhub_knada.devcluster.api.identities import AUTHENTICATED, MASTERS, Identity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyterhub_knada.devcluster.api.store import Store
 
 Json = dict[str, Any]
@@ -58,7 +59,8 @@ def check(store: Store, who: Identity, resource: kinds.Resource, action: Action)
     if allows(store, who, action):
         return
     scope = f'in the namespace "{action.namespace}"' if action.namespace else "at the cluster scope"
-    why = f'User "{who.user}" cannot {action.verb} resource "{action.resource}" in API group "{action.group}" {scope}'
+    what = f'resource "{action.resource}" in API group "{action.group}"'
+    why = f'User "{who.user}" cannot {action.verb} {what} {scope}'
     raise statuses.forbidden(resource, action.name, why)
 
 
@@ -141,9 +143,19 @@ def _rule(group: str, resources: str, verbs: str) -> Json:
 
 
 _READ: Final = "get list watch"
-_DISCOVERY: Final = (
-    "/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/".split()
-)
+_DISCOVERY: Final = [
+    "/api",
+    "/api/*",
+    "/apis",
+    "/apis/*",
+    "/healthz",
+    "/livez",
+    "/openapi",
+    "/openapi/*",
+    "/readyz",
+    "/version",
+    "/version/",
+]
 BOOTSTRAP: Final[tuple[tuple[kinds.Resource, Json], ...]] = (
     (
         kinds.CLUSTER_ROLES,

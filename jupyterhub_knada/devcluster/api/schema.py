@@ -22,6 +22,13 @@ Json = dict[str, Any]
 
 _DECLARED = re.compile(r"(?P<type>[^@?!]*)(?:@(?P<key>\w*))?(?P<retain>@retainKeys)?(?P<presence>[?!]?)")
 _ZEROS: Final[dict[str, Any]] = {"string": "", "bool": False, "int32": 0, "int64": 0, "quantity": "0"}
+_SECONDS: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
+_ZONE: Final = r"(Z|[+-]\d\d:\d\d)"
+_MOMENT: Final = {
+    False: re.compile(rf"{_SECONDS}(\.\d+)?{_ZONE}"),
+    True: re.compile(rf"{_SECONDS}\.\d{{6}}{_ZONE}"),
+}
+"""How `time` (False) and `microtime` (True) are written."""
 _INT32: Final = 2**31
 _INT64: Final = 2**63
 
@@ -43,7 +50,7 @@ class Field:
     type: str
     """`string`, `core.Pod`, `[]core.Container`, `{}quantity`, …"""
     merge_key: str | None
-    """Of a list that patches merge: the key of its items, empty for plain values; None: lists are replaced."""
+    """Of a list that patches merge: the key of its items, empty for plain values; else None."""
     presence: str
     """What is written for a zero value: `` what was set, `?` nothing, `!` always something."""
 
@@ -179,11 +186,12 @@ class _Where:
     def item(self, index: int) -> _Where:
         return _Where(self.struct, f"{self.path}[{index}]")
 
-    def mismatch(self, value: Any, type_name: str) -> DecodeError:
+    def mismatch(self, value: Any, type_name: str, word: str = "") -> DecodeError:
         plain = re.sub(r"\[\d+\]", "", self.path)
         into = f"{_go(self.struct).split('.')[-1]}.{plain}"
         return DecodeError(
-            f"json: cannot unmarshal {_json_word(value)} into Go struct field {into} of type {_go(type_name)}"
+            f"json: cannot unmarshal {word or _json_word(value)} into Go struct field {into}"
+            f" of type {_go(type_name)}"
         )
 
 
@@ -222,7 +230,8 @@ def _integer(value: Any, type_name: str, where: _Where) -> int:
     if isinstance(value, float) and value.is_integer() and abs(value) < bound:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -bound <= value < bound:
-        raise where.mismatch(value, type_name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        raise where.mismatch(value, type_name, f"number {value}" if whole else "")
     return value
 
 
@@ -235,12 +244,19 @@ def _quantity(value: Any) -> str:
 
 
 def _time(text: str, type_name: str) -> str:
+    is_micro = type_name == "microtime"
+    moment = _moment(text) if _MOMENT[is_micro].fullmatch(text) else None
+    if moment is None:
+        layout = f"2006-01-02T15:04:05{'.000000' if is_micro else ''}Z07:00"
+        raise DecodeError(f'parsing time "{text}" as "{layout}": cannot parse "{text}" as "2006"')
+    return format_microtime(moment) if is_micro else format_time(moment)
+
+
+def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError as error:
-        layout = "2006-01-02T15:04:05Z07:00" if type_name == "time" else "2006-01-02T15:04:05.000000Z07:00"
-        raise DecodeError(f'parsing time "{text}" as "{layout}": cannot parse "{text}" as "2006"') from error
-    return format_time(moment) if type_name == "time" else format_microtime(moment)
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _base64(text: str) -> str:
@@ -273,7 +289,7 @@ def _json_word(value: Any) -> str:
     if isinstance(value, float):
         return f"number {value!r}"
     if isinstance(value, int):
-        return "number" if -_INT64 <= value < _INT64 else f"number {value}"
+        return "number"
     words: tuple[tuple[type, str], ...] = ((str, "string"), (list, "array"), (dict, "object"))
     return next((word for kind, word in words if isinstance(value, kind)), "null")
 

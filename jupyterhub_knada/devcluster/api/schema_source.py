@@ -35,6 +35,7 @@ ROOTS: Final = {
 _STRUCT = re.compile(r"^type (\w+) struct \{(.*?)^\}", re.MULTILINE | re.DOTALL)
 _ALIAS = re.compile(r"^type (\w+) ([\w.\[\]]+)\s*$", re.MULTILINE)
 _FIELD = re.compile(r"^\s*(?:(\w+)\s+)?([*\w.\[\]]+)\s+`json:\"([^\"]*)\"([^`]*)`", re.MULTILINE)
+_MERGED = re.compile(r'patchStrategy:"[^"]*merge')
 _MERGE_KEY = re.compile(r'patchMergeKey:"(\w+)"')
 _PRIMITIVES: Final = {
     "string": "string",
@@ -111,7 +112,7 @@ class Sources:
     def _field(self, package: str, go_type: str, options: list[str], rest: str) -> str:
         resolved = self.resolve(package, go_type)
         merge = ""
-        if 'patchStrategy:"' in rest and "merge" in rest.split('patchStrategy:"')[1].split('"')[0]:
+        if _MERGED.search(rest):
             key = _MERGE_KEY.search(rest)
             merge = "@" + (key[1] if key else "")
         if "retainKeys" in rest:
@@ -119,7 +120,7 @@ class Sources:
         return resolved + merge + self._presence(go_type, resolved, options)
 
     def _presence(self, go_type: str, resolved: str, options: list[str]) -> str:
-        """Say what encoding does with a zero value: `` keep it if set, `?` leave it out, `!` always write it."""
+        """Say what encoding does with a zero value: `?` leaves it out, `!` always writes it."""
         if go_type.startswith("*"):
             return ""
         is_value = self.is_struct(resolved) or resolved in ("time", "microtime", "quantity", "intOrString")
@@ -147,7 +148,7 @@ def build_schema(sources: Sources, version: str) -> dict[str, object]:
 
 def main(arguments: list[str]) -> None:
     """Write `schema.json`; exits 2 on wrong use."""
-    if len(arguments) != 3:  # noqa: PLR2004  the three words of the usage line
+    if len(arguments) != len(("api", "apimachinery", "version")):
         sys.stderr.write(f"{__doc__}\n")
         raise SystemExit(2)
     api, apimachinery, version = arguments

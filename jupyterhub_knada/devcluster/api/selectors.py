@@ -6,11 +6,13 @@ Source: `k8s.io/apimachinery/pkg/labels` and `pkg/fields` of 1.36.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api.names import label_key_errors, label_value_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 Labels = dict[str, str]
 
@@ -72,7 +74,10 @@ class _Parser:
     def parse(self) -> tuple[Requirement, ...]:
         requirements: list[Requirement] = []
         while self._rest:
-            requirements.append(self._requirement())
+            try:
+                requirements.append(self._requirement())
+            except SelectorError as error:
+                raise SelectorError(f"unable to parse requirement: {error}") from error
             if not self._rest:
                 break
             sign = self._next()
@@ -113,17 +118,17 @@ class _Parser:
         values: set[str] = set()
         expects_value = True
         while True:
-            token = self._next()
-            if token == ")":
+            sign = self._next()
+            if sign == ")":
                 return frozenset(values | ({""} if expects_value else set()))
-            if token == ",":
+            if sign == ",":
                 values |= {""} if expects_value else set()
                 expects_value = True
-            elif token and expects_value:
-                values.add(token)
+            elif sign and expects_value:
+                values.add(sign)
                 expects_value = False
             else:
-                raise SelectorError(f"found '{token}', expected: ',', or ')'")
+                raise SelectorError(f"found '{sign}', expected: ',', or ')'")
 
 
 def _checked(requirement: Requirement) -> Requirement:
@@ -134,14 +139,15 @@ def _checked(requirement: Requirement) -> Requirement:
         (bound,) = requirement.values
         if not re.fullmatch(r"[+-]?\d+", bound):
             errors.append(
-                f"values[0]: Invalid value: \"{bound}\": for 'Gt', 'Lt' operators, the value must be an integer"
+                f"values[0]: Invalid value: \"{bound}\": for 'Gt', 'Lt' operators, the value must be an"
+                " integer"
             )
     for index, value in enumerate(sorted(requirement.values)):
         place = f"values[{index}][{requirement.key}]"
         errors += [f'{place}: Invalid value: "{value}": {text}' for text in label_value_errors(value)]
     if errors:
         told = errors[0] if len(errors) == 1 else "[" + ", ".join(errors) + "]"
-        raise SelectorError(f"unable to parse requirement: {told}")
+        raise SelectorError(told)
     return requirement
 
 
@@ -151,12 +157,7 @@ def parse_labels(text: str) -> tuple[Requirement, ...]:
     Raises:
         SelectorError: it cannot be read.
     """
-    try:
-        return _Parser(text).parse()
-    except SelectorError as error:
-        raise SelectorError(
-            str(error) if str(error).startswith("unable") else f"unable to parse requirement: {error}"
-        ) from error
+    return _Parser(text).parse()
 
 
 def from_label_selector(selector: dict[str, Any] | None) -> tuple[Requirement, ...]:

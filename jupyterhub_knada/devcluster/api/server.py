@@ -25,18 +25,19 @@ from jupyterhub_knada.devcluster.api import (
 from jupyterhub_knada.devcluster.api.addresses import Address, parse_address
 from jupyterhub_knada.devcluster.api.decoding import read_body
 from jupyterhub_knada.devcluster.api.logs import stream_log
-from jupyterhub_knada.devcluster.api.objects import Objects
 from jupyterhub_knada.devcluster.api.requests import Request
 from jupyterhub_knada.devcluster.api.store import Stored
 from jupyterhub_knada.devcluster.api.watching import Filter, Watch, list_objects, with_type
 
 if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.identities import Identity, Tokens
+    from jupyterhub_knada.devcluster.api.objects import Objects
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 LARGEST_BODY: Final = 3 * 1024 * 1024
 _JSON: Final = "application/json"
+_OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 
 
 class Server:
@@ -86,8 +87,8 @@ class Server:
             address.name,
             address.subresource,
             who=who,
-            dry_run=queries.dry_run(http.query),
-            field_validation=queries.field_validation(http.query),
+            dry_run=queries.dry_run(http.query, _OPTIONS.get(verb, "ListOptions")),
+            field_validation=queries.field_validation(http.query, _OPTIONS.get(verb, "ListOptions")),
         )
         if verb in ("list", "watch"):
             return await self._collection(http, request, verb)
@@ -97,7 +98,7 @@ class Server:
             return self._object(request, self._objects.get(request), 200)
         if verb in ("delete", "deletecollection"):
             return await self._delete(http, request, verb)
-        return self._write(http, request, verb, await _body(http, verb))
+        return self._write(http, request, verb, await _body(http, verb, address.resource.kind))
 
     def _answer_path(self, http: web.Request, who: Identity) -> web.Response:
         verb = http.method.lower()
@@ -108,6 +109,8 @@ class Server:
             raise statuses.ApiError(403, "Forbidden", text, {})
         document = discovery.answer(http.path) if http.method in ("GET", "HEAD") else None
         if document is None:
+            if not discovery.is_known(http.path):
+                return web.Response(text="404 page not found\n", status=404)
             raise statuses.unknown_path()
         return web.Response(text=document) if isinstance(document, str) else _json_response(document)
 
@@ -148,7 +151,7 @@ class Server:
         return self._object(request, self._objects.patch(request, http.content_type, body), 200)
 
     async def _delete(self, http: web.Request, request: Request, verb: str) -> web.Response:
-        body = await _body(http, verb)
+        body = await _body(http, verb, "DeleteOptions")
         options = deletion.read_options(body, dict(http.query))
         if verb == "delete":
             found = deletion.delete(self._objects, request, options)
@@ -201,16 +204,16 @@ def _json_response(body: Json, status: int = 200) -> web.Response:
     return web.json_response(body, status=status)
 
 
-async def _body(http: web.Request, verb: str) -> Any:
+async def _body(http: web.Request, verb: str, kind: str) -> Any:
     raw = await http.read()
     if verb in ("delete", "deletecollection") and not raw.strip():
         return None
-    accepted = patches.TYPES if verb == "patch" else (_JSON,)
-    if http.content_type not in accepted and not (
-        verb != "patch" and http.content_type in ("application/octet-stream", "text/plain")
-    ):
-        raise statuses.unsupported_media(accepted)
-    return read_body(raw)
+    if verb == "patch":
+        if http.content_type not in patches.TYPES:
+            raise statuses.unsupported_patch()
+    elif "Content-Type" in http.headers and http.content_type != _JSON:
+        raise statuses.unsupported_media((_JSON,))
+    return read_body(raw, kind)
 
 
 def _check_accept(http: web.Request) -> None:

@@ -62,7 +62,7 @@ def invalid(field: str, value: Any, detail: str) -> FieldError:
 
 def unsupported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
     """Say that a value is none of those that exist."""
-    detail = "supported values: " + ", ".join(go_quote(word) for word in sorted(supported))
+    detail = "supported values: " + ", ".join(go_quote(word) for word in supported)
     return FieldError("FieldValueNotSupported", field, f"Unsupported value: {go_value(value)}: {detail}")
 
 
@@ -95,16 +95,17 @@ class ApiError(Exception):
         self.reason = reason
         self.message = message
         self.details = details
+        self.metadata: dict[str, Any] = {}
 
     def body(self) -> dict[str, Any]:
         """Give the `v1` `Status`."""
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
+            "reason": self.reason or None,
             "details": self.details,
             "code": self.code,
         }
@@ -171,6 +172,15 @@ def invalid_object(resource: Resource, name: str, errors: Sequence[FieldError]) 
     return ApiError(422, "Invalid", f"{kind} {go_quote(name)} is invalid: {told}", details)
 
 
+def invalid_options(kind: str, errors: Sequence[FieldError]) -> ApiError:
+    """422 for options that do not exist or contradict each other; kind: as `ListOptions`."""
+    texts = [str(error) for error in errors]
+    told = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    causes = [{"reason": error.reason, "message": error.body, "field": error.field} for error in errors]
+    details = {"group": "meta.k8s.io", "kind": kind, "causes": causes}
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {told}', details)
+
+
 def bad_request(message: str) -> ApiError:
     """400."""
     return ApiError(400, "BadRequest", message)
@@ -188,9 +198,15 @@ def method_not_allowed() -> ApiError:
     )
 
 
+def unsupported_patch() -> ApiError:
+    """415 for a patch of a kind that is not served."""
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
 def unsupported_media(accepted: Iterable[str]) -> ApiError:
     """415 for a body that cannot be read."""
-    text = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
+    types = ", ".join(accepted)
+    text = f"the body of the request was in an unknown format - accepted media types include: {types}"
     return ApiError(415, "UnsupportedMediaType", text)
 
 
@@ -226,6 +242,11 @@ def too_new(asked: int, current: int) -> ApiError:
             "retryAfterSeconds": 1,
         },
     )
+
+
+def internal(message: str) -> ApiError:
+    """500 without a reason: where a real API server does not expect to be asked so."""
+    return ApiError(500, "", message)
 
 
 def not_served(what: str) -> ApiError:

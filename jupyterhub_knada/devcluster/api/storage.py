@@ -10,14 +10,16 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
-  storage TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL,
-  PRIMARY KEY (storage, namespace, name)
+  storage TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL, body TEXT
+  NOT NULL, PRIMARY KEY (storage, namespace, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS revision (only INTEGER PRIMARY KEY CHECK (only = 1), value INTEGER NOT NULL);
 """

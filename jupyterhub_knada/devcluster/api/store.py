@@ -1,12 +1,11 @@
 """The objects, their one revision counter, and the history that watches resume from.
 
-Everything here is synchronous and runs on one event loop: a read, a check and a write without an `await` between
-them are one atomic step. Objects that were stored are never changed, only replaced.
+Everything here is synchronous and runs on one event loop: a read, a check and a write without an `await`
+between them are one atomic step. Objects that were stored are never changed, only replaced.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from bisect import bisect_right
 from collections import deque
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyterhub_knada.devcluster.api import statuses
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
 
     from jupyterhub_knada.devcluster.api.kinds import Resource

@@ -1,4 +1,4 @@
-"""Calls that are neither objects nor their status: binding a pod, asking for rights, finalizing a namespace."""
+"""Calls that are no plain objects: binding a pod, asking for rights, finalizing a namespace."""
 
 from __future__ import annotations
 

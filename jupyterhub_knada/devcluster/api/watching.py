@@ -9,7 +9,6 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +22,8 @@ from jupyterhub_knada.devcluster.api.selectors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
     from jupyterhub_knada.devcluster.api.kinds import Resource
     from jupyterhub_knada.devcluster.api.store import Change, Collection, Store, Stored
 
@@ -88,7 +89,8 @@ class _Token:
             found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             return cls(int(found["rv"]), str(found["start"]).rstrip("\x00"))
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
-            raise statuses.bad_request(f"continue key is not valid: {error}") from error
+            text = f"invalid continue token: continue key is not valid: {error}"
+            raise statuses.bad_request(text) from error
 
 
 def _path(stored: Stored) -> str:
@@ -125,35 +127,45 @@ def _place(store: Store, options: ListOptions) -> tuple[int, str]:
         if options.revision and options.revision != "0":
             raise statuses.bad_request("specifying resource version is not allowed when using continue")
         token = _Token.decode(options.token)
-        return token.revision, token.after
-    asked = parse_revision(options.revision)
+        return (store.revision if token.revision < 0 else token.revision), token.after
+    try:
+        asked = parse_revision(options.revision)
+    except ValueError as error:
+        raise statuses.bad_request(f"invalid resource version: {error}") from error
     if asked > store.revision:
         raise statuses.too_new(asked, store.revision)
     return (asked if options.match == "Exact" else store.revision), ""
 
 
 def _expired_token(options: ListOptions, error: statuses.ApiError) -> statuses.ApiError:
+    """Say that a page cannot be continued as it was; the new token continues with what is there now."""
     if not options.token:
         return error
-    return statuses.expired(
-        "The provided continue parameter is too old to display a consistent list result. You must start a new list"
-        " without the continue parameter."
+    refusal = statuses.expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a"
+        " new list"
+        " without the continue parameter, or use the continue token in this response to retrieve the"
+        " remainder of the"
+        " results. Continuing with the provided token results in an inconsistent list - objects that were"
+        " created,"
+        " modified, or deleted between the time the first chunk was returned and now may show up in the list."
     )
+    refusal.metadata = {"continue": _Token(-1, _Token.decode(options.token).after).encode()}
+    return refusal
 
 
 def parse_revision(text: str) -> int:
     """Read a resourceVersion; 0 where none is given.
 
     Raises:
-        ApiError: 400 for anything but a number.
+        ValueError: it is no number; the message is Kubernetes' own.
     """
     if not text:
         return 0
     if not (text.isascii() and text.isdigit()):
-        raise statuses.bad_request(
-            f"Invalid value: {statuses.go_quote(text)}: strconv.ParseUint: parsing "
-            f"{statuses.go_quote(text)}: invalid syntax"
-        )
+        shown = statuses.go_quote(text)
+        why = f"strconv.ParseUint: parsing {shown}: invalid syntax"
+        raise ValueError(str(statuses.invalid("resourceVersion", text, why)))
     return int(text)
 
 
@@ -170,31 +182,31 @@ class WatchOptions:
 
 
 class Watch:
-    """One client's watch: JSON lines of events until its time is over, the server stops, or history is gone."""
+    """One client's watch: lines of JSON until its time is over, the server stops, or history is gone."""
 
     def __init__(self, store: Store, resource: Resource, wanted: Filter, options: WatchOptions) -> None:
         """Find where to begin; a revision that is forgotten is told in the stream, as a real API server does.
 
         Raises:
-            ApiError: 400 for a revision that is none.
+            ApiError: 500 for a revision that is none: a real API server is no kinder.
         """
         self._store = store
         self._resource = resource
         self._wanted = wanted
         self._options = options
         self._collection: Collection = store.collection(resource)
-        asked = parse_revision(options.revision)
+        try:
+            asked = parse_revision(options.revision)
+        except ValueError as error:
+            raise statuses.internal(str(error)) from error
         starts_now = options.initial_events or not asked
         self._first = store.all(resource, wanted.namespace) if starts_now else []
         self._at = store.revision if starts_now else asked
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Give the events, each as a line of JSON; ends by itself."""
-        for stored in self._first:
-            if self._wanted.matches(stored):
-                yield self._line("ADDED", stored)
-        if self._options.initial_events and self._options.bookmarks:
-            yield self._bookmark({"k8s.io/initial-events-end": "true"})
+        for line in self._initial():
+            yield line
         loop = asyncio.get_running_loop()
         end = loop.time() + self._options.seconds
         waiter = asyncio.Event()
@@ -207,11 +219,8 @@ class Watch:
                 except statuses.ApiError as error:
                     yield _error_line(error)
                     return
-                for change in changes:
-                    self._at = change.revision
-                    line = self._event(change)
-                    if line is not None:
-                        yield line
+                for line in self._shown(changes):
+                    yield line
                 if changes or await self._wait(waiter, end - loop.time()):
                     continue
                 if loop.time() >= end:
@@ -220,6 +229,20 @@ class Watch:
                     yield self._bookmark()
         finally:
             self._collection.forget(waiter)
+
+    def _initial(self) -> Iterator[bytes]:
+        for stored in self._first:
+            if self._wanted.matches(stored):
+                yield self._line("ADDED", stored)
+        if self._options.initial_events and self._options.bookmarks:
+            yield self._bookmark({"k8s.io/initial-events-end": "true"})
+
+    def _shown(self, changes: list[Change]) -> Iterator[bytes]:
+        for change in changes:
+            self._at = change.revision
+            line = self._event(change)
+            if line is not None:
+                yield line
 
     async def _wait(self, waiter: asyncio.Event, seconds: float) -> bool:
         """Wait for a change; False when there is none and it is time for a bookmark or for the end."""

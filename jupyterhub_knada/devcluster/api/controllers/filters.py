@@ -7,15 +7,18 @@ required affinity between pods, are not served (the latter is refused when the p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api.quality import Amounts, add, amounts, pod_amounts
 from jupyterhub_knada.devcluster.api.selectors import from_label_selector, matches_labels
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 Json = dict[str, Any]
+_CORDONED: Final = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 _DEFAULT_PODS: Final = Fraction(110)
 _HELPLESS: Final = "Preemption is not helpful for scheduling."
 _NO_VICTIMS: Final = "No preemption victims found for incoming pod."
@@ -68,23 +71,22 @@ def host_ports(spec: Json) -> set[tuple[str, int]]:
 def misfit(spec: Json, room: NodeRoom, volumes: Iterable[Json]) -> Misfit | None:
     """Give why a pod does not fit a node, or None: the first rule that fails counts, as in the scheduler."""
     node = room.body
-    if node["spec"].get("unschedulable") and not tolerates(
-        spec, {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
-    ):
-        return Misfit(("node(s) were unschedulable",))
-    taints = node["spec"].get("taints", [])
-    if any(t["effect"] in ("NoSchedule", "NoExecute") and not tolerates(spec, t) for t in taints):
-        return Misfit(("node(s) had untolerated taint(s)",))
-    if not _wants(spec, node):
-        return Misfit(("node(s) didn't match Pod's node affinity/selector",))
+    cordoned = node["spec"].get("unschedulable") and not tolerates(spec, _CORDONED)
+    taints = [t for t in node["spec"].get("taints", []) if t["effect"] in ("NoSchedule", "NoExecute")]
+    rules = (
+        (cordoned, "node(s) were unschedulable"),
+        (any(not tolerates(spec, taint) for taint in taints), "node(s) had untolerated taint(s)"),
+        (not _wants(spec, node), "node(s) didn't match Pod's node affinity/selector"),
+    )
+    for fails, reason in rules:
+        if fails:
+            return Misfit((reason,))
     if room.ports & host_ports(spec):
         return Misfit(("node(s) didn't have free ports for the requested pod ports",), could_preempt=True)
     lacking = _lacking(spec, room)
-    if lacking is not None:
-        return lacking
-    if not all(_volume_fits(volume, node) for volume in volumes):
+    if lacking is None and not all(_volume_fits(volume, node) for volume in volumes):
         return Misfit(("node(s) didn't match PersistentVolume's node affinity",))
-    return None
+    return lacking
 
 
 def tolerates(spec: Json, taint: Json) -> bool:

@@ -6,7 +6,6 @@ Source: `pkg/controller/garbagecollector` of 1.36. An owner of a kind that is no
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -15,6 +14,8 @@ from jupyterhub_knada.devcluster.api.controllers.running import Controller
 from jupyterhub_knada.devcluster.api.requests import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyterhub_knada.devcluster.api.kinds import Resource
     from jupyterhub_knada.devcluster.api.store import Stored
 

@@ -1,8 +1,8 @@
 """Says which nodes may be used, and lets go of the pods of those that are gone.
 
-Source: `pkg/controller/nodelifecycle`, `pkg/controller/tainteviction` and `pkg/controller/podgc` of 1.36, with
-their times: a node is unknown after 50 s without a renewed lease, its pods are deleted after their toleration
-(300 s by default), a pod on a node that does not exist after 40 s.
+Source: `pkg/controller/nodelifecycle`, `pkg/controller/tainteviction` and `pkg/controller/podgc` of 1.36,
+with their times: a node is unknown after 50 s without a renewed lease, its pods are deleted after their
+toleration (300 s by default), a pod on a node that does not exist after 40 s.
 """
 
 from __future__ import annotations

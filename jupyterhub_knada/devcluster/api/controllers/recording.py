@@ -54,11 +54,11 @@ def record(  # noqa: PLR0913  an event says that much
             objects.create(Request(kinds.EVENTS, namespace), body)
     except statuses.ApiError as error:
         # A namespace that is ending takes no new events; nobody is left to read them.
-        if error.code != 403:  # noqa: PLR2004  Forbidden
+        if error.reason != "Forbidden":
             raise
 
 
-def _same(  # noqa: PLR0913  what makes two events the same
+def _same(
     objects: Objects, namespace: str, about: Stored, reason: str, message: str, source: str
 ) -> Stored | None:
     uid = about.body["metadata"]["uid"]

@@ -32,7 +32,7 @@ SELECTED_NODE: Final = "volume.kubernetes.io/selected-node"
 _GATED: Final = "Scheduling is blocked due to non-empty scheduling gates"
 
 
-class ClaimTrouble(Exception):
+class ClaimError(Exception):
     """A pod's claim that keeps it from every node; the message is the scheduler's."""
 
 
@@ -73,7 +73,7 @@ class Scheduler(Controller):
             return
         try:
             claims = self._claims(pod)
-        except ClaimTrouble as trouble:
+        except ClaimError as trouble:
             self._fail(pod, explain_before(len(rooms), str(trouble)))
             return
         spec = pod.body["spec"]
@@ -93,7 +93,7 @@ class Scheduler(Controller):
         """Look at the pod's claims.
 
         Raises:
-            ClaimTrouble: one is missing, ending, lost, or waits for a volume.
+            ClaimError: one is missing, ending, lost, or waits for a volume.
         """
         volumes: list[Json] = []
         waiting: list[Stored] = []
@@ -103,7 +103,7 @@ class Scheduler(Controller):
             name = volume["persistentVolumeClaim"]["claimName"]
             claim = self.store.get(kinds.CLAIMS, pod.key[0], name)
             if claim is None:
-                raise ClaimTrouble(f'persistentvolumeclaim "{name}" not found')
+                raise ClaimError(f'persistentvolumeclaim "{name}" not found')
             _check_claim(claim)
             bound = claim.body["spec"].get("volumeName", "")
             found = self.store.get(kinds.VOLUMES, "", bound) if bound else None
@@ -112,7 +112,7 @@ class Scheduler(Controller):
             elif self._binds_late(claim):
                 waiting.append(claim)
             else:
-                raise ClaimTrouble("pod has unbound immediate PersistentVolumeClaims")
+                raise ClaimError("pod has unbound immediate PersistentVolumeClaims")
         return _Claims(tuple(volumes), tuple(waiting))
 
     def _binds_late(self, claim: Stored) -> bool:
@@ -176,12 +176,12 @@ class Scheduler(Controller):
 def _check_claim(claim: Stored) -> None:
     name = claim.key[1]
     if claim.body["status"].get("phase") == "Lost":
-        raise ClaimTrouble(
+        raise ClaimError(
             f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume'
             f' "{claim.body["spec"].get("volumeName", "")}"'
         )
     if "deletionTimestamp" in claim.body["metadata"]:
-        raise ClaimTrouble(f'persistentvolumeclaim "{name}" is being deleted')
+        raise ClaimError(f'persistentvolumeclaim "{name}" is being deleted')
 
 
 def _waits(pod: Json) -> bool:

@@ -142,8 +142,10 @@ class Volumes(Controller):
             body["metadata"]["annotations"] = annotations | dict.fromkeys(_PROVISIONERS, name)
             claim = self.objects.edit(kinds.CLAIMS, claim, body)
         message = (
-            f"Waiting for a volume to be created either by the external provisioner '{name}' or manually by the"
-            " system administrator. If volume creation is delayed, please verify that the provisioner is running and"
+            f"Waiting for a volume to be created either by the external provisioner '{name}' or manually"
+            " by the"
+            " system administrator. If volume creation is delayed, please verify that the provisioner is"
+            " running and"
             " correctly registered."
         )
         self._tell(claim, "ExternalProvisioning", message)

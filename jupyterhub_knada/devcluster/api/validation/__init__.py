@@ -1,7 +1,7 @@
 """The rules of the API, kind by kind, in Kubernetes' own sentences.
 
-Source: `pkg/apis/*/validation` of 1.36. A rule that is missing here lets an object pass that a real API server
-refuses; the contract suite holds both to the same table.
+Source: `pkg/apis/*/validation` of 1.36. A rule that is missing here lets an object pass that a real API
+server refuses; the contract suite holds both to the same table.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub_knada.devcluster.api import statuses
-from jupyterhub_knada.devcluster.api.validation import metadata, policies, pods, simple, storage
+from jupyterhub_knada.devcluster.api.validation import metadata, pods, policies, simple, storage
 
 if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.requests import Request

@@ -5,7 +5,6 @@ Source: `k8s.io/apimachinery/pkg/api/validation/objectmeta.go` of 1.36.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import names
@@ -19,6 +18,8 @@ from jupyterhub_knada.devcluster.api.statuses import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyterhub_knada.devcluster.api.kinds import Resource
 
 Json = dict[str, Any]
@@ -49,14 +50,14 @@ def check(resource: Resource, metadata: Json) -> list[FieldError]:
     if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _ANNOTATION_BYTES:
         errors.append(too_long("metadata.annotations", _ANNOTATION_BYTES))
     errors += _check_owners(metadata.get("ownerReferences", []))
-    for finalizer in metadata.get("finalizers", []):
+    for index, finalizer in enumerate(metadata.get("finalizers", [])):
         errors += [
             invalid("metadata.finalizers", finalizer, text) for text in names.label_key_errors(finalizer)
         ]
         if "/" not in finalizer and finalizer not in ("orphan", "foregroundDeletion", "kubernetes"):
             errors.append(
                 invalid(
-                    "metadata.finalizers",
+                    f"metadata.finalizers[{index}]",
                     finalizer,
                     "name is neither a standard finalizer name nor is it fully qualified",
                 )
