@@ -124,6 +124,15 @@ async def test_upgrade_of_an_images_package_stays_in_the_container(
     assert await run(cluster, "ada", show) == before
 
 
+async def test_terminal_of_jupyter_has_the_containers_pip(cluster: LocalCluster) -> None:
+    """JupyterLab opens login shells, and the machine's profile must not lead them to the machine's Python."""
+    told = await run(
+        cluster, "ada", "$SHELL -l -c 'command -v pip; command -v python; echo $0 $1' here 'a b'"
+    )
+    layer = cluster.root / "python" / "default" / "ada" / "notebook" / "bin"
+    assert told == f"{layer}/pip\n{layer}/python\nhere a b\n"
+
+
 async def test_kernel_of_jupyter_installs_and_imports(cluster: LocalCluster, wheels: Path) -> None:
     """What a person does in a cell, with the kernel that Jupyter finds: pip, then import."""
     code = f"""

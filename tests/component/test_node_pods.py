@@ -259,6 +259,50 @@ async def test_missing_image_is_pulled_in_vain_again_and_again(cluster: LocalClu
     } <= set(await cluster.events("noimage"))
 
 
+async def test_image_that_takes_time_is_pulled_once(tmp_path: Path) -> None:
+    """`--pull-seconds`: the first pod sees Pulling and Pulled, the next finds the image present."""
+    async with local_cluster(tmp_path) as cluster, cluster.node(pull_seconds=0.2):
+        for name in ("first", "second"):
+            await cluster.start_pod(name, script("exit 0"))
+            await cluster.wait_for(name, in_phase("Succeeded"))
+            await cluster.wait_for_event(name, "Started")
+        first, second = await cluster.events("first"), await cluster.events("second")
+    assert 'Pulling: Pulling image "example/notebook:1"' in first
+    pulled = 'Pulled: Successfully pulled image "example/notebook:1" in 0.2'
+    assert [event for event in first if event.startswith(pulled)]
+    present = 'Container image "example/notebook:1" already present on machine and can be accessed by the pod'
+    assert f"Pulled: {present}" in second
+
+
+async def test_volumes_of_every_kind_are_read_where_the_pod_mounts_them(cluster: LocalCluster) -> None:
+    """Secrets with chosen keys, fields of the pod, several sources in one folder, one file of a volume."""
+    await cluster.create("secrets", {"metadata": {"name": "s"}, "stringData": {"a": "of-a", "b": "of-b"}})
+    await cluster.create("configmaps", {"metadata": {"name": "c"}, "data": {"file": "of-file"}})
+    field = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
+    limit = {"path": "cpu", "resourceFieldRef": {"containerName": "notebook", "resource": "limits.cpu"}}
+    volumes = [
+        {"name": "secret", "secret": {"secretName": "s", "items": [{"key": "a", "path": "sub/a.txt"}]}},
+        {"name": "pod", "downwardAPI": {"items": [field, limit]}},
+        {"name": "all", "projected": {"sources": [{"secret": {"name": "s"}}, {"configMap": {"name": "c"}}]}},
+        {"name": "config", "configMap": {"name": "c"}},
+    ]
+    mounts = [
+        {"name": "secret", "mountPath": "/secret"},
+        {"name": "pod", "mountPath": "/podinfo"},
+        {"name": "all", "mountPath": "/all"},
+        {"name": "config", "mountPath": "/etc/one-file", "subPath": "file"},
+    ]
+    files = "/secret/sub/a.txt /podinfo/name /podinfo/cpu /all/b /all/file /etc/one-file"
+    limits = {"limits": {"cpu": "1500m"}}
+    await cluster.start_pod(
+        "volumes",
+        script(f"cat {files} > /dev/termination-log", volumeMounts=mounts, resources=limits),
+        volumes=volumes,
+    )
+    pod = await cluster.wait_for("volumes", in_phase("Succeeded"))
+    assert state_of(pod)["terminated"]["message"] == "of-avolumes2of-bof-fileof-file"
+
+
 async def test_missing_secret_is_waited_for(cluster: LocalCluster) -> None:
     """A secret that comes after its pod, as KubeSpawner's does with internal_ssl, lets the pod start."""
     env = [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "late", "key": "k"}}}]
@@ -395,7 +439,8 @@ async def test_log_of_a_container_is_read_through_the_api(cluster: LocalCluster)
     base = f"{config.configuration.host}/api/v1/namespaces/default/pods/talk/log"
 
     async def read(query: str) -> str:
-        async with config.rest_client.pool_manager.get(f"{base}?{query}") as response:
+        headers = await cluster.client._headers()
+        async with config.rest_client.pool_manager.get(f"{base}?{query}", headers=headers) as response:
             return await response.text()
 
     async def has_five() -> bool:
@@ -405,6 +450,16 @@ async def test_log_of_a_container_is_read_through_the_api(cluster: LocalCluster)
     assert await read("tailLines=2") == "4\n5\n"
     assert await read("limitBytes=3") == "1\n2"
     assert await read("previous=true") == "failed\n"
+
+
+async def test_pod_that_the_node_fails_to_run_says_so(cluster: LocalCluster) -> None:
+    """A fault of the node itself, here a file in the way of a folder, is a failure in words; no pod hangs."""
+    (cluster.root / "python").write_text("in the way")
+    await cluster.start_pod("unlucky", script("sleep 1000"))
+    pod = await cluster.wait_for("unlucky", in_phase("Failed"))
+    assert pod["status"]["reason"] == "UnexpectedNodeError"
+    await cluster.delete_pod("unlucky")
+    await cluster.wait_gone("unlucky")
 
 
 async def test_pod_with_what_the_node_lacks_fails_in_words(cluster: LocalCluster) -> None:

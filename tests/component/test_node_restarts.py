@@ -187,6 +187,7 @@ async def test_stopped_node_leaves_no_process_and_says_why_its_pods_ended(cluste
         "Terminated",
         143,
     )
+    assert "Killing: Stopping container notebook" in await cluster.events("web")
     node = await cluster.client.get("/api/v1/nodes/local")
     assert next(c for c in node["status"]["conditions"] if c["type"] == "Ready")["status"] == "False"
     async with cluster.node():

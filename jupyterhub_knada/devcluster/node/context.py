@@ -71,7 +71,7 @@ class PodContext:
     def known_as(self) -> Path:
         """Where the pod's layers are seen: a path that the next pod of this name has, too."""
         metadata = self.pod["metadata"]
-        return self.node.options.root / "python" / metadata["namespace"] / metadata["name"]
+        return self.node.options.root.joinpath("python", metadata["namespace"], metadata["name"])
 
     async def read(self, kind: str, name: str) -> JsonObject | None:
         """Read a Secret or ConfigMap of the pod's namespace; None where it does not exist."""

@@ -44,6 +44,17 @@ if site.check_enableusersite() and os.path.isdir(site.getusersitepackages()):
 for _folder in {packages!r}:
     site.addsitedir(_folder)
 """
+# JupyterLab's terminals are login shells, and the machine's /etc/profile may replace PATH: pip would be the
+# machine's.
+_SHELL = """\
+#!/bin/sh
+# The shell of a container: as bash, but never a login shell.
+for argument; do
+    shift
+    case $argument in -l | --login) ;; *) set -- "$@" "$argument" ;; esac
+done
+exec "$(command -v bash || command -v sh)" "$@"
+"""
 # What Linux reads of a script's first line; a longer one is cut.
 _SHEBANG_BYTES = 127
 _SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -77,6 +88,10 @@ class Image:
         """Give the PATH inside a container."""
         return os.pathsep.join([str(layer / "bin"), str(self.scripts), *_SYSTEM_PATH])
 
+    def find_shell(self, layer: Path) -> Path:
+        """Give what SHELL is inside a container."""
+        return layer / "libexec" / "shell"
+
     def build_layer(self, folder: Path, seen_as: Path) -> None:
         """Make a fresh layer.
 
@@ -96,6 +111,10 @@ class Image:
         packages.mkdir(parents=True)
         (packages / f"{_LAYER_MODULE}.py").write_text(_LAYER_CODE.format(packages=self.packages))
         (packages / f"{_LAYER_MODULE}.pth").write_text(f"import {_LAYER_MODULE}\n")
+        shell = self.find_shell(folder)
+        shell.parent.mkdir()
+        shell.write_text(_SHELL)
+        shell.chmod(0o755)
         shebang = _build_shebang(seen_as / "bin" / "python")
         for name, text in self.rewritten.items():
             script = folder / "bin" / name

@@ -82,7 +82,7 @@ def build_request(
     env = {
         "HOME": str(home),
         "LANG": "C.UTF-8",
-        "SHELL": "/bin/bash",
+        "SHELL": str(pod.node.image.find_shell(folders.seen_as)),
         "HOSTNAME": pod.pod["metadata"]["name"],
         # A layer looks like a virtual environment; a real image does not, and there the user's settings win.
         "JUPYTER_PREFER_ENV_PATH": "0",

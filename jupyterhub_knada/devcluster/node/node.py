@@ -85,7 +85,10 @@ class LocalNode:
 
     async def wait(self) -> None:
         """Wait for as long as the node's own tasks run; raises what broke one of them."""
-        await asyncio.gather(*self._background)
+        # Unlike gather, this does not end the tasks when the caller is cancelled: stopping needs them.
+        done, _ = await asyncio.wait(self._background, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         options = self.options

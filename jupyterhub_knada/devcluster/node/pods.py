@@ -95,7 +95,7 @@ class PodRunner:
     async def run(self) -> None:
         """Run the pod until nothing of it is left; when cancelled, leave its processes to the next node."""
         publishing = asyncio.create_task(self._publisher.run())
-        work = asyncio.create_task(self._work())
+        work = asyncio.create_task(self._work_or_fail())
         try:
             ending = await self._ending
             work.cancel()
@@ -109,6 +109,15 @@ class PodRunner:
             await asyncio.gather(work, publishing, return_exceptions=True)
             for runner in [*self._init_runners, *self._runners]:
                 runner.detach()
+
+    async def _work_or_fail(self) -> None:
+        """Work; whatever breaks here, a full disk for one, the pod must not hang without a word."""
+        try:
+            await self._work()
+        except Exception:
+            logger.exception("pod %s", self._context.label)
+            await self._stop_containers(Grace(self._default_grace_seconds))
+            self._fail("UnexpectedNodeError", "The node failed to run this pod; the node's log says why.")
 
     async def _work(self) -> None:
         """Bring the pod up and keep it up."""
