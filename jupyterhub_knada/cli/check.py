@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from jupyterhub_knada.cli.folders import TeamFolder, TeamFolderType
+from jupyterhub_knada.cli.folders import TeamFolder, find_team_folder
 from jupyterhub_knada.cli.output import printable, write_line
 from jupyterhub_knada.errors import Severity
 
@@ -36,7 +36,7 @@ _GITHUB_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
 @click.command(epilog=EPILOG, short_help="Tell every problem of the team files at once.")
-@click.argument("folder", metavar="DIR", type=TeamFolderType())
+@click.argument("folder", metavar="DIR", callback=find_team_folder)
 @click.option(
     "--format",
     "form",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from jupyterhub_knada.cli.check import load_folder, summary
-from jupyterhub_knada.cli.folders import TeamFolder, TeamFolderType
+from jupyterhub_knada.cli.folders import TeamFolder, find_team_folder
 from jupyterhub_knada.cli.output import printable, write_line, write_text
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ Exit codes:
 
 
 @click.command(epilog=EPILOG, short_help="Tell what a person may start, and why the server is as it is.")
-@click.argument("folder", metavar="DIR", type=TeamFolderType())
+@click.argument("folder", metavar="DIR", callback=find_team_folder)
 @click.option("--user", required=True, metavar="NAME", help="Whose server it would be.")
 @click.option("--team", metavar="SLUG", help="Team to choose; not needed by somebody in one team.")
 @click.option("--profile", metavar="SLUG", help="Profile to choose; without it the team's default.")

@@ -21,29 +21,27 @@ class TeamFolder:
     """None: there is none, and none is needed."""
 
 
-class TeamFolderType(click.ParamType[TeamFolder]):
-    """The argument DIR of a command; wrong use (exit code 2) where it has no `teams/`."""
+def find_team_folder(ctx: click.Context, param: click.Parameter, value: str) -> TeamFolder:
+    """Find the files below the folder that the argument DIR names. Source: click, callbacks of parameters.
 
-    name = "directory"
-
-    def convert(
-        self, value: str | TeamFolder, param: click.Parameter | None, ctx: click.Context | None
-    ) -> TeamFolder:
-        """Find the files below a folder. Source: click.ParamType.convert."""
-        if isinstance(value, TeamFolder):
-            return value
-        directory = Path(value)
-        teams_dir = directory / TEAMS_DIR
-        if not directory.exists():
-            self.fail(f"{value!r} is not there.", param, ctx)
-        if not directory.is_dir():
-            self.fail(f"{value!r} is a file; name the folder that holds {TEAMS_DIR}/.", param, ctx)
-        if not teams_dir.is_dir():
-            self.fail(_no_teams(directory), param, ctx)
-        platform_file = directory / PLATFORM_FILE
-        # A link that leads nowhere is a platform file that cannot be read, not an absent one.
-        is_there = platform_file.exists() or platform_file.is_symlink()
-        return TeamFolder(directory, teams_dir, platform_file if is_there else None)
+    Raises:
+        BadParameter: it has no `teams/`; wrong use, exit code 2.
+    """
+    directory = Path(value)
+    teams_dir = directory / TEAMS_DIR
+    wrong = None
+    if not directory.exists():
+        wrong = f"{value!r} is not there."
+    elif not directory.is_dir():
+        wrong = f"{value!r} is a file; name the folder that holds {TEAMS_DIR}/."
+    elif not teams_dir.is_dir():
+        wrong = _no_teams(directory)
+    if wrong is not None:
+        raise click.BadParameter(wrong, ctx=ctx, param=param)
+    platform_file = directory / PLATFORM_FILE
+    # A link that leads nowhere is a platform file that cannot be read, not an absent one.
+    is_there = platform_file.exists() or platform_file.is_symlink()
+    return TeamFolder(directory, teams_dir, platform_file if is_there else None)
 
 
 def _no_teams(directory: Path) -> str:
