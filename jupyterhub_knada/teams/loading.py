@@ -55,7 +55,9 @@ __all__ = [
 
 M = TypeVar("M", bound=FileModel)
 
-_STAND_INS = MappingProxyType({"namespace": "unsaid", "users": []})
+_STAND_INS: Mapping[type[FileModel], Mapping[str, Any]] = MappingProxyType(
+    {TeamFile: {"namespace": "unsaid", "users": []}, PlatformFile: {}},
+)
 
 
 def load_files(
@@ -134,7 +136,7 @@ def _judge(path: TeamPath, model: type[M], given: Circumstances, cache: FileCach
         return unreadable(path.file, error.fault, error.position)
 
     def judge() -> FileView[M]:
-        view = judge_text(path.file, text, model, _STAND_INS)
+        view = judge_text(path.file, text, model, _STAND_INS[model])
         told = tuple(check_overrides(view, given))
         return replace(view, problems=(*view.problems, *told), model=None if told else view.model)
 
@@ -159,7 +161,7 @@ def _result(
     everything = [*others, *(problem for told in problems.values() for problem in told)]
     loaded = None
     if platform.model is not None:
-        file = platform.file if platform.data else None
+        file = None if platform.data is None else platform.file
         loaded = LoadedPlatform(file, platform.model, platform.positions)
     return LoadedFiles(loaded, MappingProxyType(teams), MappingProxyType(closed), sort_problems(everything))
 

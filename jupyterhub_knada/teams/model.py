@@ -54,7 +54,6 @@ from jupyterhub_knada.teams.profiles import (
 )
 from jupyterhub_knada.teams.quoting import got
 from jupyterhub_knada.teams.settings import Culling, Settings, Storage, Toleration
-from jupyterhub_knada.teams.trees import thawed
 from jupyterhub_knada.teams.variables import Variable
 
 if TYPE_CHECKING:
@@ -78,7 +77,6 @@ __all__ = [
     "Toleration",
     "UnlistedChoice",
     "Variable",
-    "thawed",
 ]
 
 MOST_IMAGES = 200

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -243,19 +242,6 @@ class Settings(FileModel):
                 at_key=True,
             )
         yield from _variables_twice(data.get("extraEnvs"), data.get("env"))
-
-    @property
-    def said_interface(self) -> Literal["lab", "notebook", "rstudio", "vscode"] | None:
-        """The interface in either spelling; None if the file says none."""
-        if self.interface is not None or self.jupyter_labs is None:
-            return self.interface
-        return "lab" if self.jupyter_labs else "notebook"
-
-    @property
-    def said_env(self) -> Mapping[str, str | None]:
-        """The environment variables of both spellings, sorted by neither: first `extraEnvs`, then `env`."""
-        lines = {variable.name: variable.value for variable in self.extra_envs or ()}
-        return MappingProxyType({**lines, **(self.env or {})})
 
 
 def _variables_twice(lines: Any, pairs: Any) -> Iterable[Fault]:

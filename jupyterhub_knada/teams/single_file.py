@@ -42,7 +42,7 @@ def judge_text(file: str, text: str, model: type[M], required: Mapping[str, Any]
     blank: FileView[M] = FileView(file, None, yaml.positions, None, None, frozenset(), ())
     faults = [(placed.position, placed.fault) for placed in yaml.faults]
     if not isinstance(yaml.value, dict) and yaml.is_whole:
-        faults.append((yaml.positions.at(()), _no_mapping(yaml.value)))
+        faults.append((yaml.positions.at(()), _no_mapping(yaml.value, required)))
     if not isinstance(yaml.value, dict) or not yaml.is_whole:
         return _with_problems(blank, faults, ())
     found, part, unsaid, wrong = _judge_tree(yaml.value, model, required)
@@ -60,7 +60,7 @@ def unreadable(file: str, fault: Fault, position: Position = TOP) -> FileView[An
 def judge_nothing(model: type[M]) -> FileView[M]:
     """Give the view of a file that is not there and need not be."""
     nothing = model()
-    return FileView("platform.yaml", {}, NOWHERE, nothing, nothing, frozenset(), ())
+    return FileView("platform.yaml", None, NOWHERE, nothing, nothing, frozenset(), ())
 
 
 def _with_problems(
@@ -84,11 +84,11 @@ def _shortened(problems: list[Problem]) -> tuple[Problem, ...]:
     return (*kept, last, more)
 
 
-def _no_mapping(value: Any) -> Fault:
+def _no_mapping(value: Any, required: Mapping[str, Any]) -> Fault:
     message = "an empty file" if value is None else f"not a mapping {got(value)}"
-    return Fault(
-        Code.FILE_EMPTY, message, "a file has lines 'key: value'", "write at least the required keys"
-    )
+    # An empty platform file is no "nothing to say": a lost text would take all bounds with it.
+    remedy = f"write at least {' and '.join(required)}" if required else "write '{}' if it shall say nothing"
+    return Fault(Code.FILE_EMPTY, message, "a file has lines 'key: value'", remedy)
 
 
 def _judge_tree(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -197,7 +198,7 @@ class _Builder:
 
     def result(self) -> YamlText:
         """Give everything that was read."""
-        positions = Positions(values=self.values, keys=self.keys)
+        positions = Positions(values=MappingProxyType(self.values), keys=MappingProxyType(self.keys))
         return YamlText(self.root, positions, tuple(self.faults), self.is_whole)
 
     def _start_document(self, event: DocumentStartEvent) -> bool:

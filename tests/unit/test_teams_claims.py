@@ -210,3 +210,20 @@ def test_file_that_was_broken_for_a_while_holds_again_from_the_cache(tmp_path: P
     assert first.problems == second.problems
     write_files(tmp_path, a=team("a"))
     assert list(load_files(tmp_path / "teams", None, cache=cache).teams) == ["a"]
+
+
+def test_platform_that_begins_to_use_namespaces_closes_who_shares_one(tmp_path: Path) -> None:
+    """Two teams that shared a namespace in name only cannot go on with it; nor may a third have it."""
+    before = load_folder(write_files(tmp_path, "namespaces: hub\n", a=team("same"), b=team("same")))
+    loaded = load_files(
+        write_files(tmp_path, "namespaces: team\n", a="[") / "teams",
+        tmp_path / "platform.yaml",
+        previous=before.teams,
+    )
+    assert list(loaded.closed) == ["a", "b"]
+    assert [line for line in told(loaded) if "claimed" in line] == [
+        (
+            "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); teams/a.yaml:1 claims it, too; "
+            "give each team its own namespace [KNADA-C031]"
+        ),
+    ]

@@ -289,6 +289,24 @@ def test_no_platform_file_gives_the_defaults(teams: Path) -> None:
     ]
 
 
+def test_platform_file_that_is_empty_starts_nothing(teams: Path) -> None:
+    """A platform file that lost its text has lost its bounds; one that means to say nothing says so."""
+    platform = teams.parent / "platform.yaml"
+    platform.write_text("# nothing\n", encoding="utf-8")
+    loaded = load_files(teams, platform)
+    assert loaded.platform is None
+    assert [str(problem) for problem in loaded.problems] == [
+        (
+            "platform.yaml:1:1: an empty file; a file has lines 'key: value'; "
+            "write '{}' if it shall say nothing [KNADA-C006]"
+        ),
+    ]
+    platform.write_text("{}", encoding="utf-8")
+    mended = load_files(teams, platform).platform
+    assert mended is not None
+    assert mended.file == "platform.yaml"
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -340,7 +358,7 @@ def test_file_in_a_usual_form_holds(teams: Path, content: bytes) -> None:
         pytest.param(
             b"",
             "1:1: an empty file; a file has lines 'key: value'; "
-            "write at least the required keys [KNADA-C006]",
+            "write at least namespace and users [KNADA-C006]",
             id="empty",
         ),
         pytest.param(

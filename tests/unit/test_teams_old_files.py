@@ -32,16 +32,18 @@ def test_minimal_old_file_loads_and_says_nothing_else(tmp_path: Path) -> None:
     team = loaded.teams["kyrre"].team
     assert team.model_fields_set == {"namespace", "ingress", "users"}
     assert (team.namespace, team.ingress, team.users) == ("kyrre-havik-eriksen", "kyrre", ("e152435",))
-    assert (team.memory_limit, team.cpu_limit, team.said_interface) == (None, None, None)
+    assert (team.memory_limit, team.cpu_limit, team.interface) == (None, None, None)
     assert not loaded.closed
 
 
 @pytest.mark.parametrize(
     ("option", "attribute", "expected"),
     [
-        pytest.param('extraEnvs:\n  - "hello: world"\n', "said_env", {"hello": "world"}, id="own variables"),
-        pytest.param("jupyterLabs: false\n", "said_interface", "notebook", id="classic notebook"),
-        pytest.param("jupyterLabs: true\n", "said_interface", "lab", id="lab by name"),
+        pytest.param(
+            'extraEnvs:\n  - "hello: world"\n', "extra_envs", (("hello", "world"),), id="own variables"
+        ),
+        pytest.param("jupyterLabs: false\n", "jupyter_labs", False, id="classic notebook"),
+        pytest.param("jupyterLabs: true\n", "jupyter_labs", True, id="lab by name"),
         pytest.param("memoryLimit: 10GB\n", "memory_limit", 10 * 1024**3, id="memory"),
         pytest.param("cpuLimit: 1\n", "cpu_limit", 1000, id="CPU"),
     ],

@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import ValidationError
 
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams.allowlist import AllowlistEntry, AllowlistError, parse_entry
-from jupyterhub_knada.teams.faults import Fault, faults_in, told
+from jupyterhub_knada.teams.faults import Fault, faults_in, faults_of, told
 from jupyterhub_knada.teams.images import is_allowed, is_image_name, parse_image
+from jupyterhub_knada.teams.model import MovedFrom, Toleration
 from jupyterhub_knada.teams.names import reserved_annotation, reserved_label, reserved_variable
 from jupyterhub_knada.teams.positions import Positions, shown
 from jupyterhub_knada.teams.quoting import got, listed, quoted, suggestion
+from jupyterhub_knada.teams.readers import scalar
+from jupyterhub_knada.teams.single_file import judge_text
+from jupyterhub_knada.teams.trees import PlainText
 from jupyterhub_knada.teams.yaml_nodes import read_yaml
 
 DIGEST = "sha256:" + "a" * 64
@@ -219,3 +224,43 @@ def test_fault_survives_its_way_through_pydantic() -> None:
     """What a rule says comes out as it went in."""
     fault = Fault(next(iter(Code)), "message", "rule", "remedy", ("a", 1))
     assert faults_in(told(fault)) == (fault,)
+
+
+def test_check_of_pydantic_that_has_no_words_here_is_told_plainly() -> None:
+    """Should a model ever use another check of pydantic's, no jargon reaches a person."""
+    error = ValidationError.from_exception_data("x", [{"type": "int_type", "loc": ("a",), "input": "b"}])
+    [fault] = faults_of(error)
+    assert (fault.message, fault.path) == ("not usable here (got 'b')", ("a",))
+
+
+def test_file_of_which_nothing_is_right_has_no_part() -> None:
+    """What cannot be judged without its wrong part is left at that."""
+    view = judge_text("f.yaml", "{}", MovedFrom, {})
+    assert view.part is None
+    assert [str(problem) for problem in view.problems] == [
+        (
+            "f.yaml:1:1: neither namespace nor id; it says what was before the move; "
+            "add what has changed, or remove the key [KNADA-C011]"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(True, "true"), (False, "false"), (5, "5"), (PlainText("x"), "x")]
+)
+def test_scalar_of_json_is_read_as_its_text(value: object, expected: str) -> None:
+    """Who makes a model from JSON, not from a file, may give numbers and truth values as they are."""
+    assert (scalar(value), type(scalar(value))) == (expected, str)
+
+
+def test_toleration_is_given_as_a_manifest_has_it() -> None:
+    """Only what is said, in Kubernetes' own words."""
+    toleration = Toleration.model_validate({"key": "gpu", "operator": "Exists", "effect": "NoSchedule"})
+    assert toleration.to_kubernetes() == {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}
+    limited = Toleration.model_validate({"key": "a", "effect": "NoExecute", "tolerationSeconds": "5"})
+    assert limited.to_kubernetes() == {
+        "key": "a",
+        "operator": "Equal",
+        "effect": "NoExecute",
+        "tolerationSeconds": 5,
+    }
