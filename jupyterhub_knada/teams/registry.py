@@ -29,6 +29,9 @@ __all__ = ["Registry", "ReloadCounts", "Snapshot", "close_registries", "open_reg
 POLL_SECONDS: Final = 1.0
 """A look costs one `stat` a file; a change is served after two looks: one has to find it standing still."""
 
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+"""Between two looks while reading fails for a reason that no file explains."""
+
 _MOST_UNSETTLED_LOOKS: Final = 10
 """Files that change at every look are read after this many, rather than never."""
 
@@ -163,26 +166,35 @@ class Registry:
     def start(self) -> None:
         """Begin to watch the files in a thread of its own. A second call does nothing."""
         with self._reading:
-            if self._thread is None:
-                self._stopping.clear()
-                self._thread = threading.Thread(target=self._watch, name="knada-team-files", daemon=True)
-                self._thread.start()
+            if self._thread is not None:
+                return
+            # One for each thread: one that is still ending must not be woken by the next.
+            self._stopping = threading.Event()
+            self._thread = threading.Thread(
+                target=self._watch, args=(self._stopping,), name="knada-team-files", daemon=True
+            )
+            self._thread.start()
 
     def stop(self) -> None:
         """End the thread and wait for it. The snapshot stays. A second call does nothing."""
-        self._stopping.set()
         with self._reading:
+            self._stopping.set()
             thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
-    def _watch(self) -> None:
-        while not self._stopping.wait(self._poll_seconds):
+    def _watch(self, stopping: threading.Event) -> None:
+        pause = self._poll_seconds
+        while not stopping.wait(pause):
             try:
                 self.poll()
             except Exception:  # noqa: BLE001 - the edge of the thread: teams that hold go on being served
                 self._counts = replace(self._counts, failed=self._counts.failed + 1)
                 _log.exception("reading team files in %s failed; the last state stays", self._teams_dir)
+                # What fails once a second need not be logged once a second.
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            else:
+                pause = self._poll_seconds
 
     def _read(self) -> tuple[LoadedFiles, Fingerprint]:
         """Read all files, again if they changed meanwhile; give what they were like when that began."""
