@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -35,6 +36,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
 def test_demo_stopped_when_ready_leaves_no_process(start: Callable[..., DemoProcess]) -> None:
     """SIGTERM ends everything, the servers too, with exit code 0."""
     demo = start().ready()
+    demo.start_server(team="analyse", profile="small")
+    assert any("jupyterhub-singleuser" in process for process in demo.left_behind())
     demo.signal(signal.SIGTERM)
     assert demo.ended() == 0
     assert demo.left_behind() == []
@@ -59,13 +62,22 @@ def test_demo_stopped_in_mid_start_leaves_no_process(
 def test_demo_after_a_killed_one_starts_and_keeps_the_homes(start: Callable[..., DemoProcess]) -> None:
     """What a SIGKILL left does not disturb the next demo, which finds everything as it was."""
     first = start().ready()
-    kept = next((first.state_dir / "teams").glob("analyse.yaml"))
-    kept.write_text(kept.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    edited = first.state_dir / "teams" / "analyse.yaml"
+    edited.write_text(edited.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    first.start_server(team="analyse", profile="small")
+    status, _ = first.request(
+        "PUT",
+        "/user/anna/api/contents/kept.txt",
+        json.dumps({"type": "file", "format": "text", "content": "still here"}).encode(),
+    )
+    assert status == 201
     first.signal(signal.SIGKILL)
     first.ended()
 
     second = start(first.port).ready()
-    assert kept.read_text(encoding="utf-8").endswith("# mine\n")
+    assert edited.read_text(encoding="utf-8").endswith("# mine\n")
+    second.start_server(team="analyse", profile="small")
+    assert "still here" in second.request("GET", "/user/anna/api/contents/kept.txt")[1]
     second.signal(signal.SIGTERM)
     assert second.ended() == 0
     assert second.left_behind() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,9 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 # Outside the demos' folders, so that each test does not install the proxy anew.
@@ -95,6 +99,33 @@ class DemoProcess:
         found = re.search(pattern, self.text)
         assert found, self.text
         return found.group(1)
+
+    def start_server(self, **options: str) -> None:
+        """Start the default server of the token's owner and wait until it is ready."""
+        body = json.dumps(options).encode()
+        status, _ = self.request("POST", "/hub/api/users/anna/server", body)
+        assert status in {201, 202}
+        deadline = time.monotonic() + 120
+        while not self.server().get("ready"):
+            assert time.monotonic() < deadline, f"anna's server did not start:\n{self.server()}"
+            threading.Event().wait(0.1)
+
+    def server(self) -> dict[str, Any]:
+        """Give the hub's picture of the default server of the token's owner; empty when there is none."""
+        _, text = self.request("GET", "/hub/api/users/anna")
+        servers: dict[str, dict[str, Any]] = json.loads(text)["servers"]
+        return servers.get("", {})
+
+    def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
+        """Send one request with the printed token; give status and text, whatever the status."""
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the command alone, as `kill` does."""

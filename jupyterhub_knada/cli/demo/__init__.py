@@ -52,17 +52,12 @@ def demo(port: int, state_dir: Path) -> None:
         )
     # Imported here: the rest of the command must not pay for what the demo needs.
     from jupyterhub_knada.cli.demo.folder import DemoFolder, FolderInUseError  # noqa: PLC0415
-    from jupyterhub_knada.cli.demo.running import Demo, is_free, run_until_stopped  # noqa: PLC0415
+    from jupyterhub_knada.cli.demo.running import Demo, run_until_stopped  # noqa: PLC0415
 
     folder = DemoFolder(state_dir.resolve())
     try:
         folder.open()
     except FolderInUseError as in_use:
         raise click.UsageError(str(in_use)) from None
-    if not is_free(port):
-        raise click.UsageError(
-            f"Port {port} of 127.0.0.1 is taken; choose another one: make demo PORT={port + 1}, "
-            f"or jupyterhub-knada demo --port {port + 1}."
-        )
     folder.write_samples()
     sys.exit(asyncio.run(run_until_stopped(Demo(folder, port))))

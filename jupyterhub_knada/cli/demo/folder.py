@@ -67,9 +67,9 @@ class DemoFolder:
         return self.secret("password", size=6)
 
     @property
-    def programs_file(self) -> Path:
-        """Who runs, for a demo that comes after a killed one."""
-        return self.root / "programs.json"
+    def marker(self) -> tuple[str, str]:
+        """The environment variable, name and value, by which a program of this folder's demo is known."""
+        return "KNADA_DEMO_STATE", str(self.root)
 
     def kubeconfig(self, identity: str) -> Path:
         """Where the credentials of `admin`, `hub` or `node` lie."""

@@ -2,19 +2,18 @@
 
 The demo's process is made the reaper of everything below it (`PR_SET_CHILD_SUBREAPER`), so that a program
 whose parent died is still found and ended. Each program is told to end when the demo dies without a word
-(`PR_SET_PDEATHSIG`). What survives even that, the next demo ends: it finds it in the list of the last one.
+(`PR_SET_PDEATHSIG`). What survives even that, the next demo ends: it finds it by its environment.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
-import json
 import logging
 import os
 import signal
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,26 +176,27 @@ def _reap() -> None:
             pass
 
 
-def remember(programs: Sequence[Program], file: Path) -> None:
-    """Write down who runs, for a next demo that has to clean up after a killed one."""
-    found = [identity for program in programs if (identity := ProcessId.of(program.process.pid)) is not None]
-    file.write_text(json.dumps([asdict(identity) for identity in found]), encoding="utf-8")
+def find_marked(marker: str) -> list[ProcessId]:
+    """Give the living processes, but this one, whose environment holds exactly this `NAME=value`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with suppress(OSError):  # ended meanwhile, or somebody else's
+                if marker.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(ProcessId.of(int(entry.name)))
+    return [process for process in found if process is not None]
 
 
-def remembered(file: Path) -> list[ProcessId]:
-    """Give those of the last demo's programs that still run; none when it ended as it should."""
-    try:
-        left = [ProcessId(**entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
-        return []
-    return [process for process in left if process.is_alive()]
+async def end_leftovers(marker: str, *, seconds: float) -> None:
+    """End what a killed demo left. Its programs were told when it died, so mostly this only waits.
 
-
-async def end_leftovers(left: Sequence[ProcessId], *, seconds: float) -> None:
-    """End what a killed demo left. Its programs were told when it died, so mostly this only waits."""
+    Args:
+        marker: What every program of this folder's demos has in its environment.
+        seconds: How long they may take; the hub waits for a cluster that is gone, too.
+    """
     deadline = asyncio.get_running_loop().time() + seconds
-    while alive := [process for process in left if process.is_alive()]:
+    while left := find_marked(marker):
         if asyncio.get_running_loop().time() > deadline:
-            for process in alive:
+            for process in left:
                 process.send(signal.SIGKILL)
         await asyncio.sleep(0.05)

@@ -23,8 +23,6 @@ from jupyterhub_knada.cli.demo.processes import (
     become_subreaper,
     end_descendants,
     end_leftovers,
-    remember,
-    remembered,
 )
 from jupyterhub_knada.cli.demo.proxy import ProxyMissingError, ensure_proxy
 from jupyterhub_knada.cli.demo.welcome import welcome
@@ -47,6 +45,19 @@ _HUB_START_SECONDS = 120.0
 _HUB_STOP_SECONDS = 40.0
 _NODE_STOP_SECONDS = 20.0
 _API_STOP_SECONDS = 10.0
+# What a killed demo left ends by itself, but its hub waits half a minute for a cluster that is gone.
+_LEFTOVER_SECONDS = 5.0
+
+
+class PortTakenError(Exception):
+    """Somebody else listens where the hub should."""
+
+    def __init__(self, port: int) -> None:
+        other = port + 1
+        super().__init__(
+            f"Port {port} of 127.0.0.1 is taken; choose another one: make demo PORT={other}, "
+            f"or jupyterhub-knada demo --port {other}."
+        )
 
 
 @dataclass(slots=True)
@@ -69,9 +80,12 @@ class Demo:
         Raises:
             ProgramEndedError: a part ended or did not answer.
             ProxyMissingError: the proxy could not be installed.
+        PortTakenError: somebody else listens on the hub's port.
         """
         become_subreaper()
-        await end_leftovers(remembered(self.folder.programs_file), seconds=_HUB_STOP_SECONDS)
+        await end_leftovers("=".join(self.folder.marker), seconds=_LEFTOVER_SECONDS)
+        if not is_free(self.port):
+            raise PortTakenError(self.port)
         proxy = await asyncio.to_thread(ensure_proxy, self.folder.proxy)
         api_url = await self._start_cluster()
         await self._start_node()
@@ -105,7 +119,6 @@ class Demo:
         demo_token = folder.secret("demo-service")
         env = environment(
             KUBECONFIG=str(folder.kubeconfig("hub")),
-            KNADA_DEMO_STATE=str(folder.root),
             KNADA_DEMO_URL=self.url,
             KNADA_DEMO_HUB_URL=f"http://127.0.0.1:{free_port()}",
             KNADA_DEMO_PROXY_API_URL=f"http://127.0.0.1:{free_port()}",
@@ -122,9 +135,9 @@ class Demo:
     async def _start(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> Program:
         log_file = self.folder.logs / f"{name}.log"
         log_file.unlink(missing_ok=True)
-        program = await Program.start(name, command, env=env, log_file=log_file)
+        marked = {**env, **dict([self.folder.marker])}
+        program = await Program.start(name, command, env=marked, log_file=log_file)
         self.programs.append(program)
-        remember(self.programs, self.folder.programs_file)
         return program
 
     async def run(self) -> None:
@@ -150,7 +163,6 @@ class Demo:
     async def kill(self) -> None:
         """End what is left at once, orphans included."""
         await end_descendants()
-        self.folder.programs_file.unlink(missing_ok=True)
 
 
 async def run_until_stopped(demo: Demo) -> int:
@@ -159,7 +171,7 @@ async def run_until_stopped(demo: Demo) -> int:
     Side effects: prints to the terminal what a person needs to try it, an API token among it.
 
     Returns:
-        The exit code: 0 after a signal, 1 when a part failed.
+        The exit code: 0 after a signal, 1 when a part failed, 2 when the port is taken.
     """
     stops = [asyncio.Event(), asyncio.Event()]
 
@@ -178,6 +190,9 @@ async def run_until_stopped(demo: Demo) -> int:
     except (ProgramEndedError, ProxyMissingError) as failed:
         click.echo(str(failed), err=True)
         code = 1
+    except PortTakenError as taken:
+        click.echo(str(taken), err=True)
+        return 2
     click.echo("\nStopping the demo; Ctrl-C once more ends it at once …")
     await _first(demo.stop(), stops[1].wait())
     await demo.kill()
