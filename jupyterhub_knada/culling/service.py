@@ -32,6 +32,9 @@ _PAGE_SIZE: Final = 200
 _NO_LIMIT: Final = 0
 """For jupyterhub-idle-culler's own limits, none of which is used: the policies decide."""
 
+_LOOK_SECONDS: Final = 5
+"""How long a culler may outlive a hub that was killed."""
+
 log = logging.getLogger("jupyterhub_knada.culling")
 
 
@@ -92,9 +95,16 @@ class Culler:
         """
         hub = os.getppid()
         is_managed = "JUPYTERHUB_SERVICE_NAME" in os.environ
-        while not (is_managed and os.getppid() != hub):
+
+        def is_hub_there() -> bool:
+            return not is_managed or os.getppid() == hub
+
+        while is_hub_there():
             await self.cull_once()
-            await asyncio.sleep(every_seconds)
+            rest = every_seconds
+            while rest > 0 and is_hub_there():
+                await asyncio.sleep(min(rest, _LOOK_SECONDS))
+                rest -= _LOOK_SECONDS
         log.warning("The hub that started this culler is gone; it ends, too")
 
 

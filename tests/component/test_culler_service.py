@@ -232,7 +232,7 @@ ORPHANED = """
 import os, pathlib, signal, subprocess, sys, time
 log = pathlib.Path(sys.argv[1])
 with log.open("w") as errors:
-    subprocess.Popen([sys.executable, "-m", "jupyterhub_knada.culling", "--cull-every", "1"], stderr=errors)
+    subprocess.Popen([sys.executable, "-m", "jupyterhub_knada.culling", "--cull-every", "900"], stderr=errors)
 while not log.stat().st_size:
     time.sleep(0.05)
 os.kill(os.getpid(), signal.SIGKILL)
