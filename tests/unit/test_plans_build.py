@@ -1,0 +1,359 @@
+"""Which layer decides each value of a plan, what bounds do to it, and what a plan promises."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.servers.choices import parse_choice
+from jupyterhub_knada.servers.homes import MovedFrom
+from jupyterhub_knada.servers.plans import (
+    HubSettings,
+    ResolvedChoice,
+    ServerPlan,
+    UserFacts,
+    build_plan,
+    resolve_choice,
+)
+from jupyterhub_knada.servers.profile_options import OptionValue
+from jupyterhub_knada.teams.model import PlatformFile
+from tests.support.offers import make_offer, make_profile, make_team, said
+
+GI = 1024**3
+USER = UserFacts("e152435", older_claim_names=("claim-e152435",))
+FILE = "teams/test.yaml:1"
+
+
+def hub(**values: Any) -> HubSettings:
+    """Make a hub that sets these traits and no others."""
+    return HubSettings("jupyterhub", MappingProxyType(values), frozenset(values))
+
+
+def build(
+    *, settings: HubSettings | None = None, platform: str | dict[str, Any] | None = None, **team: Any
+) -> ServerPlan | Refusal:
+    """Build a plan of a team with one profile; `profile` says what that has."""
+    profile = make_profile(is_default=True, **team.pop("profile", {}))
+    offer = make_team("kyrre", profile, **{"namespace": "team-kyrre", **team})
+    options = {name: OptionValue(value) for name, value in (team.get("options") or {}).items()}
+    bounds = PlatformFile.model_validate({"bounds": platform}) if platform is not None else None
+    chosen = ResolvedChoice(offer.team, profile, options, bounds)
+    return build_plan(chosen, USER, settings or hub())
+
+
+def plan(**case: Any) -> ServerPlan:
+    """Build a plan that is not refused."""
+    built = build(**case)
+    assert isinstance(built, ServerPlan), built
+    return built
+
+
+MEMORY = {"memory_limit": 4 * GI}
+OVERRIDE = {"override": {"mem_limit": "6G"}}
+
+
+@pytest.mark.parametrize(
+    ("case", "limit", "source"),
+    [
+        pytest.param({}, 2 * GI, "built-in default", id="nobody says it"),
+        pytest.param({"settings": hub(mem_limit=3 * GI)}, 3 * GI, "the hub's configuration", id="the hub"),
+        pytest.param({"settings": hub(mem_limit=3 * GI), "profile": MEMORY}, 4 * GI, FILE, id="the files"),
+        pytest.param(
+            {"profile": {**MEMORY, **OVERRIDE}},
+            6 * GI,
+            f"{FILE} kubespawnerOverride",
+            id="the profile's override",
+        ),
+        pytest.param(
+            {"profile": {**MEMORY, "override": {"mem_limit": None}}},
+            4 * GI,
+            FILE,
+            id="an override that says null",
+        ),
+        pytest.param(
+            {"settings": hub(mem_limit=0)},
+            2 * GI,
+            "built-in default",
+            id="a hub that means no limit",
+        ),
+        pytest.param(
+            {"settings": hub(mem_limit=None)}, 2 * GI, "built-in default", id="a hub that says none"
+        ),
+        pytest.param(
+            {"platform": {"memoryLimit": "1G"}},
+            GI,
+            "built-in default, capped by the platform's bounds",
+            id="the default, over the bound",
+        ),
+        pytest.param(
+            {"platform": {"memoryLimit": "1G"}, "settings": hub(mem_limit=9 * GI)},
+            GI,
+            "the hub's configuration, capped by the platform's bounds",
+            id="the hub, over the bound",
+        ),
+        pytest.param(
+            {"platform": {"memoryLimit": "5G"}, "profile": OVERRIDE},
+            5 * GI,
+            f"{FILE} kubespawnerOverride, capped by the platform's bounds",
+            id="an override, over the bound",
+        ),
+    ],
+)
+def test_memory_is_of_the_first_layer_that_says_it(case: dict[str, Any], limit: int, source: str) -> None:
+    """Profile, team and platform, hub, built-in default; then the bound, for all of them."""
+    built = plan(**case)
+    assert (built.memory_limit, built.sources["memory_limit"]) == (limit, source)
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        pytest.param({}, {"cpu_limit": 500, "cpu_guarantee": None, "memory_guarantee": None}, id="built-in"),
+        pytest.param(
+            {"settings": hub(mem_guarantee=5 * GI, cpu_guarantee=1.5)},
+            {"memory_guarantee": 2 * GI, "cpu_guarantee": 500},
+            id="guarantees of the hub, above the limits",
+        ),
+        pytest.param(
+            {"profile": {"cpu_limit": 2000, "shared_memory": 8 * GI}, "platform": {"cpuLimit": "1"}},
+            {"cpu_limit": 1000, "shared_memory": 2 * GI},
+            id="CPU over its bound, shared memory above all memory",
+        ),
+        pytest.param(
+            {"profile": {"gpu": 2}, "platform": {"gpu": 1}},
+            {"resource_limits": {"nvidia.com/gpu": 1}},
+            id="GPUs over their bound",
+        ),
+        pytest.param(
+            {
+                "profile": {
+                    "override": {
+                        "extra_resource_limits": {
+                            "amd.com/gpu": "2",
+                            "nvidia.com/mig-1g.5gb": 3,
+                        },
+                        "extra_resource_guarantees": {"amd.com/gpu": 1, "example.org/tpu": 1},
+                    }
+                },
+                "settings": hub(extra_resource_limits={"memory": "1T"}),
+                "platform": {"gpu": 4},
+            },
+            {
+                "resource_limits": {"amd.com/gpu": 2, "nvidia.com/mig-1g.5gb": 2},
+                "resource_guarantees": {"amd.com/gpu": 2, "example.org/tpu": 1},
+            },
+            id="GPUs of all kinds together, and no memory by the back door",
+        ),
+        pytest.param(
+            {"profile": {"gpu": 1, "override": {"extra_resource_limits": {"nvidia.com/gpu": None}}}},
+            {"resource_limits": {}},
+            id="an override that takes the GPU away",
+        ),
+        pytest.param({"profile": {"interface": "rstudio"}}, {"default_url": "/rstudio"}, id="interface"),
+        pytest.param(
+            {"settings": hub(default_url="/hub-says")},
+            {"default_url": "/hub-says"},
+            id="interface of the hub",
+        ),
+        pytest.param({"idle_timeout": said("never")}, {"idle_timeout": "never"}, id="never idle"),
+        pytest.param(
+            {"idle_timeout": said("never"), "platform": {"idleTimeout": {"max": "7d"}}},
+            {"idle_timeout": 7 * 86400},
+            id="never idle, over the bound",
+        ),
+        pytest.param(
+            {"idle_timeout": said(60), "platform": {"idleTimeout": {"min": "10m"}}},
+            {"idle_timeout": 600},
+            id="idle too soon",
+        ),
+        pytest.param({"settings": hub(image="hub/image:1")}, {"image": "hub/image:1"}, id="image of the hub"),
+        pytest.param(
+            {"settings": HubSettings("x", {"image": "stock/image:1"})},
+            {"image": "stock/image:1"},
+            id="image that nobody set",
+        ),
+        pytest.param({"namespace": None}, {"namespace": "jupyterhub"}, id="the hub's own namespace"),
+        pytest.param(
+            {
+                "env": {"JUPYTERHUB_API_TOKEN": said("x"), "OK": said("{a}")},
+                "secret_name": "projects/p/secrets/s",
+            },
+            {"env": {"OK": "{a}", "KNADA_TEAM_SECRET": "projects/p/secrets/s"}},
+            id="variables of the platform are the platform's",
+        ),
+        pytest.param(
+            {"labels": {"team": said("other"), "ok": said("1")}},
+            {"team_labels": {"ok": "1"}},
+            id="labels, too",
+        ),
+    ],
+)
+def test_value_of_a_plan_follows_layers_and_bounds(case: dict[str, Any], expected: dict[str, Any]) -> None:
+    """One line a rule; see the ids."""
+    built = plan(**case)
+    assert {name: getattr(built, name) for name in expected} == expected
+
+
+def test_labels_and_annotations_are_exactly_those_that_the_platform_relies_on() -> None:
+    """Egress, network policy, costs and the culler find the pod by these."""
+    built = plan(id="kyrre-1a2b", allowlist=said(("db.example.org:5432", "api.example.org")))
+    assert built.labels == {
+        "app": "jupyterhub",
+        "component": "singleuser-server",
+        "hub.jupyter.org/network-access-hub": "true",
+        "hub.jupyter.org/username": "e152435",
+        "knada.nav.no/team": "kyrre-1a2b",
+        "knada.nav.no/user": "e152435",
+        "team": "kyrre-1a2b",
+    }
+    assert built.annotations == {
+        "allowlist": "db.example.org:5432,api.example.org",
+        "knada.nav.no/team": "kyrre-1a2b",
+        "knada.nav.no/user": "e152435",
+    }
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        pytest.param({}, {"size": 10 * GI, "storage_class": None}, id="built-in"),
+        pytest.param(
+            {"settings": hub(storage_capacity="30Gi", storage_class="hub")},
+            {"size": 30 * GI, "storage_class": "hub"},
+            id="the hub's",
+        ),
+        pytest.param(
+            {
+                "settings": hub(storage_capacity="30Gi"),
+                "storage_size": said(5 * GI),
+                "storage_class": said("own"),
+            },
+            {"size": 5 * GI, "storage_class": "own"},
+            id="the team's",
+        ),
+        pytest.param(
+            {"settings": hub(storage_capacity="900Gi"), "platform": {"storageSize": "100Gi"}},
+            {"size": 100 * GI},
+            id="over the bound",
+        ),
+        pytest.param({}, {"older_names": ("claim-e152435",)}, id="own namespace: older homes are looked for"),
+        pytest.param(
+            {"namespace": None}, {"older_names": ()}, id="hub's namespace: an old name is of no team"
+        ),
+    ],
+)
+def test_home_of_a_plan_follows_layers_and_bounds(case: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Size and class by layers; older homes only where they can be nobody else's team's."""
+    home = plan(**case).home
+    assert home is not None
+    assert {name: getattr(home, name) for name in expected} == expected
+
+
+def test_home_of_the_team_that_inherits_is_looked_for_by_older_names_in_the_hubs_namespace() -> None:
+    """`homesInheritedBy` names one team; another one beside it inherits nothing."""
+    teams = make_team("heir", namespace=None), make_team("other", namespace=None)
+    offer = make_offer(*teams, platform={"homesInheritedBy": "heir"})
+    names = {}
+    for slug in ("heir", "other"):
+        choice = parse_choice({"team": slug}, offer)
+        assert not isinstance(choice, Refusal)
+        snapshot: Any = type("Snapshot", (), {"teams": {}})
+        built = build_plan(resolve_choice(choice, offer, snapshot), USER, hub())
+        assert isinstance(built, ServerPlan)
+        assert built.home is not None
+        names[slug] = built.home.older_names
+    assert names == {"heir": ("claim-e152435",), "other": ()}
+
+
+def test_team_without_storage_has_no_home() -> None:
+    """`storage: {none: true}`: no claim is made or mounted."""
+    assert plan(storage_none=said(value=True)).home is None
+
+
+@pytest.mark.parametrize(
+    ("case", "code"),
+    [
+        pytest.param(
+            {"profile": {"image": "docker.io/evil:1"}, "platform": {"images": ["ghcr.io/x/*"]}},
+            Code.IMAGE_NOT_ALLOWED,
+            id="an image of the files",
+        ),
+        pytest.param(
+            {"settings": hub(image="docker.io/evil:1"), "platform": {"images": ["ghcr.io/x/*"]}},
+            Code.IMAGE_NOT_ALLOWED,
+            id="an image of the hub",
+        ),
+        pytest.param(
+            {"profile": {"override": {"image": "docker.io/evil:1"}}, "platform": {"images": ["ghcr.io/x/*"]}},
+            Code.IMAGE_NOT_ALLOWED,
+            id="an image of an override",
+        ),
+        pytest.param(
+            {"profile": {"image": "ghcr.io/x/y"}, "platform": {"requireImageTag": True}},
+            Code.IMAGE_WITHOUT_TAG,
+            id="an image without a tag",
+        ),
+        pytest.param(
+            {"profile": {"override": {"namespace": "kube-system"}}},
+            Code.BAD_OVERRIDE,
+            id="an override that is ours",
+        ),
+        pytest.param(
+            {"profile": {"override": {"volumes": [{"name": "x", "hostPath": {"path": "/"}}]}}},
+            Code.OWNED_OVERRIDE,
+            id="a volume of the node",
+        ),
+        pytest.param(
+            {"profile": {"override": {"mem_limit": "much"}}}, Code.BAD_QUANTITY, id="no memory size"
+        ),
+        pytest.param(
+            {"settings": hub(storage_capacity="much")}, Code.HUB_SETTING, id="a hub's size of homes"
+        ),
+    ],
+)
+def test_plan_that_cannot_be_kept_within_the_rules_is_refused(case: dict[str, Any], code: Code) -> None:
+    """What cannot be lowered is refused, with a status that is no failure of the hub."""
+    refusal = build(**case)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is code
+    assert 400 <= refusal.status < 500
+
+
+def test_plan_is_frozen_through_and_through_and_its_digest_is_stable() -> None:
+    """Nothing in it can be changed; equal plans have equal digests, other plans others."""
+    case = {"profile": {"override": {"volumes": [{"name": "x", "emptyDir": {}}]}}}
+    one, same = plan(**case), plan(**case)
+    assert (one, one.digest) == (same, same.digest)
+    assert one.digest != plan().digest
+    assert replace(one, sources=MappingProxyType({})).digest == one.digest
+    assert len(one.digest) == 16
+    with pytest.raises(FrozenInstanceError):
+        one.user = "other"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        one.override["volumes"] = ()  # type: ignore[index]
+    with pytest.raises(TypeError):
+        one.override["volumes"][0]["name"] = "y"
+
+
+def test_resolved_choice_knows_where_the_team_was() -> None:
+    """`movedFrom` of the team's file reaches the home."""
+    offer = make_offer()
+    choice = parse_choice({}, offer)
+    assert not isinstance(choice, Refusal)
+    moved = type("Moved", (), {"namespace": "team-old", "id": None})
+    snapshot: Any = type(
+        "S", (), {"teams": {"kyrre": type("L", (), {"team": type("T", (), {"moved_from": moved})})}}
+    )
+    assert resolve_choice(choice, offer, snapshot).moved_from == MovedFrom("team-old", None)
+
+
+def test_choice_that_is_not_in_the_offer_is_not_resolved() -> None:
+    """A choice of another offer is a mistake of the caller, told as one."""
+    choice = parse_choice({}, make_offer(make_team("other")))
+    assert not isinstance(choice, Refusal)
+    with pytest.raises(LookupError, match="'other'"):
+        resolve_choice(choice, make_offer(), type("S", (), {"teams": {}}))  # type: ignore[arg-type]
