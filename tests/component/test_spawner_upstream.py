@@ -1,0 +1,243 @@
+"""What we rely on of JupyterHub and KubeSpawner beyond their public interface."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import kubespawner.spawner
+import pytest
+from kubernetes_asyncio.client import V1ObjectMeta, V1Pod
+from kubernetes_asyncio.client.rest import ApiException
+from kubespawner.spawner import KubeSpawner
+
+from jupyterhub_knada.servers.older_names import older_claim_names
+from jupyterhub_knada.servers.override_rules import OWNED
+from jupyterhub_knada.servers.spawner import KnadaSpawner
+from jupyterhub_knada.servers.telling import PodRefusedError
+from jupyterhub_knada.servers.templates import KUBESPAWNER_NAMES
+from jupyterhub_knada.servers.traits import POD_TRAITS
+
+if TYPE_CHECKING:
+    from tests.support.spawners import Spawners
+
+TEAM = "namespace: team-alfa\nusers: [e152435]\n"
+
+NOT_OF_A_POD = frozenset(
+    [
+        "additional_profile_form_template_paths",
+        "after_pod_created_hook",
+        "apply_user_options",
+        "auth_state_hook",
+        "component_label",
+        "consecutive_failure_limit",
+        "delete_pvc",
+        "delete_stopped_pods",
+        "dns_name_template",
+        "events_enabled",
+        "get_pod_url",
+        "group_overrides",
+        "hub_connect_ip",
+        "hub_connect_port",
+        "hub_connect_url",
+        "ip",
+        "k8s_api_host",
+        "k8s_api_request_retry_timeout",
+        "k8s_api_request_timeout",
+        "k8s_api_ssl_ca_cert",
+        "k8s_api_threadpool_workers",
+        "k8s_api_verify_ssl",
+        "oauth_client_allowed_scopes",
+        "oauth_roles",
+        "options_form",
+        "options_from_form",
+        "pod_connect_ip",
+        "pod_name_template",
+        "poll_interval",
+        "poll_jitter",
+        "port",
+        "post_stop_hook",
+        "pre_spawn_hook",
+        "profile_form_template",
+        "progress_ready_hook",
+        "pvc_name_template",
+        "secret_mount_path",
+        "secret_name_template",
+        "server_token_scopes",
+        "services_enabled",
+        "slug_scheme",
+        "ssl_alt_names",
+        "ssl_alt_names_include_local",
+        "user_namespace_annotations",
+        "user_namespace_labels",
+        "user_namespace_template",
+    ]
+)
+"""Settings of the hub itself: no profile may override them, no start sets them."""
+
+
+def test_every_trait_of_kubespawner_is_known() -> None:
+    """A setting that a new version brings has to be looked at: does it shape a pod?"""
+    upstream = set(KubeSpawner.class_traits(config=True))
+    assert upstream - POD_TRAITS - NOT_OF_A_POD == set()
+    assert upstream >= POD_TRAITS - {"internal_ssl"}
+    assert OWNED.keys() >= NOT_OF_A_POD
+
+
+async def test_template_names_are_those_that_kubespawner_expands(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`{…}` names that stock documents are filled in; no other is."""
+    seen: set[str] = set()
+
+    class Template(str):
+        __slots__ = ()
+
+        def format(self, **names: Any) -> str:  # type: ignore[override]
+            seen.update(names)
+            return ""
+
+    spawners.write(alfa=TEAM)
+    spawners.make()._expand_user_properties(Template(""))  # type: ignore[no-untyped-call]
+    monkeypatch.undo()
+    assert seen == KUBESPAWNER_NAMES
+
+
+@pytest.mark.parametrize(
+    ("template", "user", "names"),
+    [
+        pytest.param("claim-{user_server}", "e152435", ("claim-e152435",), id="an ident in stock's template"),
+        pytest.param(
+            "claim-{username}{servername}",
+            "per.o@nav.no",
+            ("claim-per-o-nav-no---d1525b0e", "claim-per-2eo-40nav-2eno"),
+            id="a mail address in the chart's old template",
+        ),
+        pytest.param(
+            "{hubnamespace}-{username}--{servername}",
+            "e1",
+            ("claim-e1", "jupyterhub-e1"),
+            id="a template of the hub's own",
+        ),
+    ],
+)
+async def test_older_claim_names_are_what_older_hubs_gave(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch, template: str, user: str, names: tuple[str, ...]
+) -> None:
+    """Both slug schemes of `_expand_user_properties`, without any server's name."""
+    monkeypatch.setattr(KubeSpawner, "_namespace_default", lambda _: "jupyterhub")
+    spawners.config.KubeSpawner.pvc_name_template = template
+    spawners.write(alfa=TEAM)
+    assert older_claim_names(spawners.make(user, server_name="second")) == names
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "parameters"),
+    [
+        (KubeSpawner, "_make_create_pod_request", ["self", "pod", "request_timeout"]),
+        (KubeSpawner, "_start", ["self"]),
+        (KubeSpawner, "_expand_user_properties", ["self", "template", "slug_scheme"]),
+        (KubeSpawner, "_run_apply_user_options", ["self", "user_options"]),
+        (KubeSpawner, "run_options_from_form", ["self", "form_data"]),
+    ],
+)
+def test_private_method_has_the_signature_that_we_know(cls: type, name: str, parameters: list[str]) -> None:
+    """What we override or what calls us is still there, with the same parameters."""
+    assert list(inspect.signature(getattr(cls, name)).parameters) == parameters
+
+
+def test_start_calls_what_we_override_in_the_order_that_we_rely_on() -> None:
+    """`_start` loads options, then asks `_pvc_exists`, then makes the manifest and the pod."""
+    source = inspect.getsource(KubeSpawner._start)
+    marks = [
+        "self.load_user_options()",
+        "self._start_watching_pods()",
+        "self.storage_pvc_ensure",
+        "if not self._pvc_exists:",
+        "self.get_pvc_manifest()",
+        "self.get_pod_manifest()",
+        "self._make_create_pod_request",
+        "self.is_pod_running",
+    ]
+    places = [source.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert "load_config(" in inspect.getsource(KubeSpawner.__init__)
+    assert hasattr(kubespawner.spawner, "load_config")
+
+
+async def test_pod_that_the_cluster_refuses_is_told_without_its_tokens(
+    spawners: Spawners, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Stock writes the whole pod into the log, its API token with it."""
+    spawners.write(alfa=TEAM)
+    spawner = spawners.make()
+    spawner.api_token = "very-secret"
+    await spawners.start(spawner, {})
+    spawner.api_token = "very-secret"
+    pod = await spawner.get_pod_manifest()
+    refusal = ApiException(status=403, reason="Forbidden")
+    refusal.body = b'{"message": "pods \\"x\\" is forbidden: exceeded quota: team, used: memory=9G"}'
+
+    async def refuse(*_: Any) -> None:
+        raise refusal
+
+    spawner.api.create_namespaced_pod = refuse
+    with pytest.raises(PodRefusedError, match="403 Forbidden") as failed:
+        await spawner._make_create_pod_request(pod, 3)
+    assert "its quota is used up" in failed.value.jupyterhub_message
+    assert "very-secret" not in caplog.text + str(failed.value) + failed.value.jupyterhub_message
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        None,
+        {"metadata": {}},
+        {"metadata": {}, "status": {}},
+        {"metadata": {}, "status": {"phase": "Running"}},
+        {"metadata": {}, "status": {"phase": "Running", "podIP": None, "containerStatuses": None}},
+        {
+            "metadata": {},
+            "status": {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": [{"ready": False}]},
+        },
+        {
+            "metadata": {"deletionTimestamp": "now"},
+            "status": {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": [{"ready": True}]},
+        },
+    ],
+    ids=["none", "no status", "empty", "no address", "nulls", "not ready", "on its way out"],
+)
+async def test_pod_that_is_not_there_yet_is_not_running(spawners: Spawners, pod: Any) -> None:
+    """What a status leaves out is no error."""
+    spawners.write(alfa=TEAM)
+    assert spawners.make().is_pod_running(pod) is False
+
+
+async def test_events_without_times_are_told_in_order(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real events may have neither lastTimestamp nor eventTime; stock ends the start with a TypeError."""
+    spawners.write(alfa=TEAM)
+    spawner = spawners.make()
+    about = {"name": spawner.pod_name}
+    events = {
+        "c": {
+            "metadata": {"uid": "c", "creationTimestamp": "3"},
+            "involvedObject": about,
+            "reason": "Started",
+        },
+        "a": {"metadata": {"uid": "a"}, "involvedObject": about, "lastTimestamp": "1"},
+        "b": {"metadata": {"uid": "b"}, "involvedObject": about, "lastTimestamp": None, "eventTime": "2"},
+        "x": {"metadata": {"uid": "x"}, "involvedObject": {"name": "other"}, "lastTimestamp": "2"},
+    }
+    reflector = type("Reflector", (), {"resources": events})
+    monkeypatch.setitem(KnadaSpawner.reflectors, ("events", spawner.namespace), reflector)
+    assert [event["metadata"]["uid"] for event in spawner.events] == ["a", "b", "c"]
+    assert spawner.events[0]["message"] == ""
+    spawner._last_event = "b"
+    assert [event["metadata"]["uid"] for event in spawner.events] == ["c"]
+
+
+def test_pod_of_the_client_still_has_labels_to_seal() -> None:
+    """`get_pod_manifest` gives the client's own objects."""
+    assert V1Pod(metadata=V1ObjectMeta(labels={})).metadata.labels == {}
