@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from jupyterhub_knada.teams.faults import Fault, unknown_key, with_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pydantic.functional_validators import ModelWrapValidatorHandler
 
 
 class FileModel(BaseModel):
@@ -24,8 +26,6 @@ class FileModel(BaseModel):
         frozen=True,
         extra="forbid",
         alias_generator=to_camel,
-        validate_by_alias=True,
-        validate_by_name=False,
         # pydantic's error text is never shown; if it ever were, it would not hold a value.
         hide_input_in_errors=True,
         # Of the JSON Schema; pydantic's own would be "Idletimeout".
