@@ -15,13 +15,15 @@ from jupyterhub_knada.teams.quoting import got
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from jupyterhub_knada.errors import Problem
     from jupyterhub_knada.teams.file_view import FileView
     from jupyterhub_knada.teams.loaded import LoadedTeam
     from jupyterhub_knada.teams.model import TeamFile
 
-KINDS = ("id", "namespace", "ingress", "secret")
+_MOST_SHOWN = 3
+"""Other teams that a message names."""
 
 
 class Claim(NamedTuple):
@@ -29,6 +31,13 @@ class Claim(NamedTuple):
 
     kind: str
     value: str
+
+
+class _Conflict(NamedTuple):
+    """A claim and the teams that have it, sorted: two or more."""
+
+    claim: Claim
+    slugs: tuple[str, ...]
 
 
 def claims_of(slug: str, team: TeamFile, *, with_namespace: bool) -> dict[str, Claim]:
@@ -52,6 +61,7 @@ def claims_of(slug: str, team: TeamFile, *, with_namespace: bool) -> dict[str, C
 def decide_claims(
     views: Mapping[str, FileView[TeamFile]],
     previous: Mapping[str, LoadedTeam],
+    broken: AbstractSet[str],
     *,
     with_namespace: bool,
 ) -> dict[str, list[Problem]]:
@@ -60,6 +70,7 @@ def decide_claims(
     Args:
         views: the files, by slug, those that do not hold among them.
         previous: the teams that are served now, by slug; empty on a first load.
+        broken: the slugs of the files that do not hold for another reason.
         with_namespace: whether each team has a namespace of its own.
 
     Returns:
@@ -71,7 +82,6 @@ def decide_claims(
         for slug, loaded in previous.items()
         if slug in views
     }
-    broken = {slug for slug, view in views.items() if view.model is None}
     closed: dict[str, list[Problem]] = {}
     while True:
         losers = _losers(claimed, held, broken | closed.keys())
@@ -95,8 +105,8 @@ def _losers(
     claimed: Mapping[str, Mapping[str, Claim]],
     held: Mapping[str, frozenset[Claim]],
     closed: Iterable[str],
-) -> dict[str, list[tuple[Claim, list[str]]]]:
-    """Give, for each team that loses a claim, the claims and who else has them."""
+) -> dict[str, list[_Conflict]]:
+    """Give, for each team that loses a claim, the conflicts about it."""
     claimants: dict[Claim, set[str]] = defaultdict(set)
     for slug, claims in claimed.items():
         for claim in claims.values():
@@ -104,29 +114,32 @@ def _losers(
     for slug in closed:
         for claim in held.get(slug, ()):
             claimants[claim].add(slug)
-    losers: dict[str, list[tuple[Claim, list[str]]]] = defaultdict(list)
+    losers: dict[str, list[_Conflict]] = defaultdict(list)
     for claim, slugs in claimants.items():
         if len(slugs) > 1:
             holders = {slug for slug in slugs if claim in held.get(slug, ())}
+            conflict = _Conflict(claim, tuple(sorted(slugs)))
             for slug in slugs - (holders if len(holders) == 1 else set()):
-                losers[slug].append((claim, sorted(slugs - {slug})))
+                losers[slug].append(conflict)
     return losers
 
 
 def _tell(
     slug: str,
-    conflicts: Iterable[tuple[Claim, list[str]]],
+    conflicts: Iterable[_Conflict],
     views: Mapping[str, FileView[TeamFile]],
     claimed: Mapping[str, Mapping[str, Claim]],
 ) -> list[Problem]:
     view = views[slug]
     told = []
-    for claim, others in conflicts:
+    for claim, slugs in conflicts:
         if claim not in claimed[slug].values():
             continue
-        places = [views[other].place(_said_at(claim, views[other])) for other in others]
+        shown = [other for other in slugs[: _MOST_SHOWN + 1] if other != slug][:_MOST_SHOWN]
+        places = ", ".join(views[other].place(_said_at(claim, views[other])) for other in shown)
+        more = len(slugs) - 1 - len(shown)
         message = f"claimed twice {got(claim.value)}"
-        rule = f"{', '.join(places)} claims it, too"
+        rule = f"also claimed by {places}" + (f" and {more} more" if more else "")
         remedy = f"give each team its own {claim.kind}"
         path = _said_at(claim, view)
         told.append(view.tell(Fault(Code.CLAIMED_TWICE, message, rule, remedy, path or (claim.kind,))))

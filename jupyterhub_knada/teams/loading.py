@@ -93,7 +93,8 @@ def load_files(
         if platform.model is not None:
             problems[slug].extend(advise_team(view, platform.model))
     shares_namespace = platform.part is not None and platform.part.namespaces == "hub"
-    for slug, told in decide_claims(views, previous, with_namespace=not shares_namespace).items():
+    broken = {slug for slug, told in problems.items() if _has_error(told)}
+    for slug, told in decide_claims(views, previous, broken, with_namespace=not shares_namespace).items():
         problems[slug].extend(told)
     of_platform = [*platform.problems, *advise_platform(platform, views)]
     return _result(platform, views, problems, [*folder.problems, *of_platform])
@@ -105,8 +106,7 @@ def _platform_view(path: Path | None, given: Circumstances, cache: FileCache) ->
     file = printable_name(path.name)
     view = _judge(TeamPath("", path, file), PlatformFile, given, cache)
     told = [*view.problems, *check_platform(view, given)]
-    holds = all(problem.severity is Severity.WARNING for problem in told)
-    return replace(view, problems=tuple(told), model=view.model if holds else None)
+    return replace(view, problems=tuple(told), model=None if _has_error(told) else view.model)
 
 
 def _team_views(
@@ -154,7 +154,7 @@ def _result(
     closed: dict[str, ClosedTeam] = {}
     for slug in sorted(views):
         view, told = views[slug], sort_problems(problems[slug])
-        if view.model is None or any(problem.severity is Severity.ERROR for problem in told):
+        if view.model is None or _has_error(told):
             closed[slug] = ClosedTeam(slug, view.file, told, _people(view.data))
         else:
             teams[slug] = LoadedTeam(slug, view.file, view.model, view.positions, told)
@@ -164,6 +164,10 @@ def _result(
         file = None if platform.data is None else platform.file
         loaded = LoadedPlatform(file, platform.model, platform.positions)
     return LoadedFiles(loaded, MappingProxyType(teams), MappingProxyType(closed), sort_problems(everything))
+
+
+def _has_error(problems: Iterable[Problem]) -> bool:
+    return any(problem.severity is Severity.ERROR for problem in problems)
 
 
 def _people(data: Any) -> frozenset[str]:

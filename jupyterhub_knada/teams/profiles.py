@@ -39,6 +39,8 @@ MOST_CHOICES = 200
 _LONGEST_SLUG = 63
 RESERVED_OPTIONS = frozenset({"team", "profile"})
 """Names that a start's options use themselves."""
+UNLISTED_SUFFIX = "--unlisted-choice"
+"""What an option's name has behind it where a start gives a value that no choice lists, as in KubeSpawner."""
 
 
 class Resources(FileModel):
@@ -270,10 +272,10 @@ class Profile(FileModel):
         for key in ("options", "profile_options"):
             options = data.get(key)
             for name in options if isinstance(options, dict) else ():
-                if name in RESERVED_OPTIONS:
+                if name in RESERVED_OPTIONS or name.endswith(UNLISTED_SUFFIX):
                     message, rule = (
                         f"an option's name {got(name)}",
-                        "a start itself has options 'team' and 'profile'",
+                        "a start itself has 'team', 'profile' and '…--unlisted-choice'",
                     )
                     yield Fault(Code.BAD_PROFILE, message, rule, "rename it", (key, name), at_key=True)
 
