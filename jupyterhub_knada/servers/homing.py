@@ -38,6 +38,7 @@ class HomingKubeSpawner(TellingKubeSpawner):
         self._is_restored = True
         self._memory = ServerMemory()
         self._plan: ServerPlan | None = None
+        self._home_is_there = False
         self._stock_claim_names: tuple[str, ...] = ()
 
     @default("delete_pvc")
@@ -58,12 +59,12 @@ class HomingKubeSpawner(TellingKubeSpawner):
         return self._hub_layer.read(self)
 
     async def _find_home(self, plan: ServerPlan) -> None:
-        """Decide on the claim of this start, whatever the last one had.
+        """Decide on the claim of this start, whatever the last one had; KubeSpawner makes a new one.
 
-        `_pvc_exists` is private to KubeSpawner (7.1): False makes `_start` create the claim `pvc_name`, True
-        makes it take it as it is. Nothing public says that; a test holds it.
+        `_pvc_exists` is private to KubeSpawner (7.1): True would make `_start` look for no claim at all.
         """
         self.pvc_name, self._pvc_exists = "", False
+        self.storage_pvc_ensure = self._home_is_there = False
         self._plan = plan
         self._memory = self._memory.started(plan, None)
         if plan.home is None:
@@ -75,10 +76,21 @@ class HomingKubeSpawner(TellingKubeSpawner):
             self.log.warning("Start of %s refused: %s", self._log_name, decided)
             raise StartRefusedError(decided)
         self.pvc_name = decided.name
-        self._pvc_exists = not isinstance(decided, CreateClaim)
+        self.storage_pvc_ensure = isinstance(decided, CreateClaim)
+        self._home_is_there = not self.storage_pvc_ensure
+        what = "new claim" if self.storage_pvc_ensure else "claim"
         self.log.info(
-            "Home of %s in team %s: claim %s/%s", self._log_name, plan.team, plan.namespace, decided.name
+            "Home of %s in team %s: %s %s/%s", self._log_name, plan.team, what, plan.namespace, decided.name
         )
+
+    async def get_pod_manifest(self) -> Any:
+        """Make the pod.
+
+        Source: `KubeSpawner.get_pod_manifest`, 7.1, which `_start` calls after it has made the claim: from
+        here on the home is one to be remembered.
+        """
+        self._home_is_there = True
+        return await super().get_pod_manifest()  # type: ignore[no-untyped-call]
 
     async def find_claims(self, home: HomePlan, names: Iterable[str]) -> list[Claim]:
         """Find every claim in the cluster that may be this home; see `claims.find_claims`."""
@@ -125,13 +137,14 @@ class HomingKubeSpawner(TellingKubeSpawner):
         self._hub_layer.restore(self)
         self._is_restored = True
         self._plan = None
-        self._pvc_exists = False
+        self._pvc_exists = self._home_is_there = False
         super().clear_state()  # type: ignore[no-untyped-call]
 
     def _remember(self) -> None:
         """Keep where the home is, once it is known to be there: a claim that was never made is not missed."""
         if self._plan is not None:
-            self._memory = self._memory.started(self._plan, self.pvc_name if self._pvc_exists else None)
+            home = self.pvc_name if self._home_is_there else None
+            self._memory = self._memory.started(self._plan, home)
 
     async def delete_forever(self) -> None:
         """Delete the homes of a deleted user, if the hub says so and their labels say whose they are.

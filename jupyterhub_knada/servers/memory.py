@@ -38,10 +38,10 @@ class ServerMemory:
             "plan_digest": plan.digest,
             "idle_timeout": plan.idle_timeout,
             "namespace": plan.namespace,
-            "home": claim_name,
+            "home": claim_name or None,
         }
         homes = dict(self.homes)
-        if plan.home is not None and claim_name is not None:
+        if plan.home is not None and claim_name:
             homes[plan.team] = RememberedHome(plan.team_id, plan.namespace, claim_name)
         return replace(self, server=MappingProxyType(server), homes=MappingProxyType(homes))
 

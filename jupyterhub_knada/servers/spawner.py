@@ -296,7 +296,7 @@ class KnadaSpawner(HomingKubeSpawner):
 
         Source: `KubeSpawner.get_pod_manifest`, 7.1, which lays `common_labels` over the others.
         """
-        pod = await super().get_pod_manifest()  # type: ignore[no-untyped-call]
+        pod = await super().get_pod_manifest()
         if self._plan is not None:
             pod.metadata.labels.update(self._plan.labels)
         return pod

@@ -108,6 +108,9 @@ class TellingKubeSpawner(KubeSpawner):
             return await asyncio.wait_for(stock, patience)
         except TimeoutError as error:
             told = tell_failure(self.events, self.start_timeout)
+            if not stock.cancelled():
+                # Not our patience: a call to the cluster took too long, which KubeSpawner's text names.
+                told = f"Kubernetes did not answer in time: {error}"
             self.log.warning("Server of %s not ready in %s s: %s", self._log_name, self.start_timeout, told)
             raise StartTimedOutError(told) from error
 

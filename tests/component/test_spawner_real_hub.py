@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import jupyterhub
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NAMESPACES = ("hub", "team-alfa", "team-beta", "team-gamma")
+NAMESPACES = ("hub", "team-alfa", "team-beta", "team-gamma", "team-omega")
+OMEGA = f"namespace: team-omega\nusers: [{OWNER}]\n"
+"""A team of the owner whose home is taken away."""
 
 CONFIG = """
 from jupyterhub_knada.hub_config import configure
 c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state"]
-configure(c, teams_dir="teams", platform_file="platform.yaml", authenticator="knada-demo", culler=False)
+demo = "jupyterhub_knada.KnadaDemoAuthenticator"
+configure(c, teams_dir="teams", platform_file="platform.yaml", authenticator=demo, culler=False)
 c.JupyterHub.authenticator_class = "dummy"
 c.DummyAuthenticator.allow_all = True
 c.KubeSpawner.namespace = "hub"
@@ -111,10 +115,10 @@ async def answer_all(_: web.Request) -> web.Response:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    """A hub with three teams."""
+    """A hub with four teams."""
     folder = tmp_path_factory.mktemp("hub")
     gpu = GAMMA.replace("somebody", f"{OWNER}x") + "resources: {gpu: 1}\n"
-    write_files(folder, PLATFORM, alfa=ALFA, beta=BETA, gamma=gpu)
+    write_files(folder, PLATFORM, alfa=ALFA, beta=BETA, gamma=gpu, omega=OMEGA)
     servers = web.Application()
     servers.router.add_route("*", "/{path:.*}", answer_all)
     runner = web.AppRunner(servers)
@@ -166,7 +170,10 @@ async def test_options_by_rest_that_are_not_offered_start_nothing(place: Place) 
 
 
 async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place: Place) -> None:
-    """The page comes back with sentence and status; nothing is made, and the form works afterwards."""
+    """The page comes back with sentence and status; nothing is made, and the form works afterwards.
+
+    JupyterHub 5 shows its page with status 200, whatever the exception says.
+    """
     async with place.hub.browser() as browser:
         xsrf = await sign_in(browser)
         told: dict[str, Any] = {}
@@ -178,7 +185,8 @@ async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place
             link = {f"opt-{name}": value for name, value in (bad.as_fields or {}).items()}
             async with browser.session.get(f"{browser.url}/hub/spawn", params=link) as answer:
                 told[f"link: {bad.name}"] = (answer.status, bad.code in await answer.text())
-            wanted |= {f"{way}: {bad.name}": (bad.status, True) for way in ("form", "link")}
+            status = bad.status if jupyterhub.version_info >= (6,) else 200
+            wanted |= {f"{way}: {bad.name}": (status, True) for way in ("form", "link")}
         assert told == wanted
         assert await place.pods() == []
         form = {"team": "beta", "profile:beta": "beta-only", "profile:alfa": "choose", "_xsrf": xsrf}
@@ -216,27 +224,27 @@ async def test_starts_for_teams_in_turn_make_pods_and_homes_of_each(place: Place
 
 async def test_home_deleted_out_of_band_is_a_refusal_with_the_facts(place: Place) -> None:
     """The hub does not make an empty home in its place; a claim with the labels opens the way again."""
-    assert (await place.start({"team": "beta"}))[0] == 201
+    assert (await place.start({"team": "omega"}))[0] == 201
     await place.stop()
-    path = object_path("v1", "persistentvolumeclaims", "team-beta", f"home-{OWNER}--beta")
+    path = object_path("v1", "persistentvolumeclaims", "team-omega", f"home-{OWNER}--omega")
     home = await place.cluster.client.get(path)
     await place.cluster.client.delete(path)
 
     async def is_deleted() -> bool:
-        found = await place.cluster.client.get(object_path("v1", "persistentvolumeclaims", "team-beta"))
+        found = await place.cluster.client.get(object_path("v1", "persistentvolumeclaims", "team-omega"))
         return not found["items"]
 
     await eventually(is_deleted)
-    status, answer = await place.start({"team": "beta"})
+    status, answer = await place.start({"team": "omega"})
     assert status == 409
-    assert f"team-beta/home-{OWNER}--beta, is not there" in answer["message"]
+    assert f"team-omega/home-{OWNER}--omega, is not there" in answer["message"]
     restored = {
         "metadata": {"name": "restored", "labels": home["metadata"]["labels"]},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
     }
-    await place.cluster.client.create(object_path("v1", "persistentvolumeclaims", "team-beta"), restored)
-    assert (await place.start({"team": "beta"}))[0] == 201
-    pod = await place.pod("team-beta")
+    await place.cluster.client.create(object_path("v1", "persistentvolumeclaims", "team-omega"), restored)
+    assert (await place.start({"team": "omega"}))[0] == 201
+    pod = await place.pod("team-omega")
     assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "restored"
     await place.stop()
 
@@ -245,6 +253,8 @@ async def test_start_that_no_machine_can_take_ends_in_words(place: Place) -> Non
     """A GPU that no node has: the time runs out, and the person reads why."""
     status, answer = await place.hub.api(f"/users/{OWNER}x/server", method="POST")
     assert status == 500
-    assert "not ready after 5 seconds" in answer["message"]
-    assert "No machine can take the server now: there is none in the cluster." in answer["message"]
+    # JupyterHub 5 has the sentence for its pages only, and says "timeout" by REST.
+    told = answer["message"] if jupyterhub.version_info >= (6,) else place.hub.log
+    assert "not ready after 5 seconds" in told
+    assert "No machine can take the server now: there is none in the cluster." in told
     assert "JUPYTERHUB_API_TOKEN" not in place.hub.log

@@ -194,7 +194,7 @@ async def test_start_where_an_older_hub_left_a_home_uses_it(spawners: Spawners) 
     spawner = spawners.make()
     pod, _ = await spawners.start(spawner, {})
     assert pod["spec"]["volumes"][1]["persistentVolumeClaim"]["claimName"] == "claim-e152435"
-    assert spawner._pvc_exists
+    assert not spawner.storage_pvc_ensure
     assert len(spawners.claims.claims) == 1
 
 

@@ -149,13 +149,12 @@ class Spawners:
         await spawner.load_user_options()
         pod = to_json(await spawner.get_pod_manifest())
         pod["metadata"]["namespace"] = spawner.namespace
-        claim = to_json(spawner.get_pvc_manifest()) if spawner.storage_pvc_ensure else None  # type: ignore[no-untyped-call]
+        claim = to_json(spawner.get_pvc_manifest()) if spawner.pvc_name else None  # type: ignore[no-untyped-call]
         if claim is not None:
             claim["metadata"]["namespace"] = spawner.namespace
-        if claim is not None and not spawner._pvc_exists:
+        if claim is not None and spawner.storage_pvc_ensure:
             labels, notes = claim["metadata"]["labels"], claim["metadata"]["annotations"]
             self.claims.add(spawner.namespace, spawner.pvc_name, labels=labels, annotations=notes)
-            spawner._pvc_exists = True
         spawner.orm_spawner.state = spawner.get_state()
         return pod, claim
 
