@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams.faults import Fault
-from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.quoting import got, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from jupyterhub_knada.errors import Problem
@@ -135,15 +135,29 @@ def _tell(
     for claim, slugs in conflicts:
         if claim not in claimed[slug].values():
             continue
-        shown = [other for other in slugs[: _MOST_SHOWN + 1] if other != slug][:_MOST_SHOWN]
-        places = ", ".join(views[other].place(_said_at(claim, views[other])) for other in shown)
-        more = len(slugs) - 1 - len(shown)
+        others = [other for other in slugs if other != slug]
+        rule = _who_has(claim, others, views, claimed)
         message = f"claimed twice {got(claim.value)}"
-        rule = f"also claimed by {places}" + (f" and {more} more" if more else "")
         remedy = f"give each team its own {claim.kind}"
         path = _said_at(claim, view)
         told.append(view.tell(Fault(Code.CLAIMED_TWICE, message, rule, remedy, path or (claim.kind,))))
     return told
+
+
+def _who_has(
+    claim: Claim,
+    slugs: Sequence[str],
+    views: Mapping[str, FileView[TeamFile]],
+    claimed: Mapping[str, Mapping[str, Claim]],
+) -> str:
+    """Say who has a claim: by its file, or by what it is served with though its file says otherwise."""
+    for slug in slugs:
+        if views[slug].model is not None and claim not in claimed[slug].values():
+            return f"team {slug} is served with it, as {views[slug].file} last held"
+    places = [views[slug].place(_said_at(claim, views[slug])) for slug in slugs[:_MOST_SHOWN]]
+    if len(slugs) > _MOST_SHOWN:
+        places.append(f"{len(slugs) - _MOST_SHOWN} more")
+    return f"{joined(places)} {'claims' if len(places) == 1 else 'claim'} it, too"
 
 
 def _said_at(claim: Claim, view: FileView[TeamFile]) -> tuple[str, ...]:

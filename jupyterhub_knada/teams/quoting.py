@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 LONGEST_SHOWN = 60
 """Characters of a value that a message shows; enough to find it, short enough for one line."""
@@ -36,10 +36,13 @@ def got(value: object) -> str:
 
 def listed(values: Iterable[str]) -> str:
     """List allowed values in a stable order: `'lab', 'notebook' or 'rstudio'`."""
-    names = [repr(value) for value in values]
-    if len(names) <= 1:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+    return joined([repr(value) for value in values], "or")
+
+
+def joined(parts: Sequence[str], word: str = "and") -> str:
+    """Join parts of a sentence: `a, b and c`."""
+    *first, last = parts or [""]
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def suggestion(value: str, known: Iterable[str]) -> str | None:

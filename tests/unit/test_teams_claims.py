@@ -36,8 +36,8 @@ def reload(folder: Path, before: LoadedFiles) -> LoadedFiles:
             team("same"),
             team("same"),
             [
-                "teams/a.yaml:1:12: namespace: claimed twice (got 'same'); also claimed by teams/b.yaml:1",
-                "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); also claimed by teams/a.yaml:1",
+                "teams/a.yaml:1:12: namespace: claimed twice (got 'same'); teams/b.yaml:1 claims it, too",
+                "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); teams/a.yaml:1 claims it, too",
             ],
             id="namespace",
         ),
@@ -46,8 +46,8 @@ def reload(folder: Path, before: LoadedFiles) -> LoadedFiles:
             team("a", "ingress: same\n"),
             team("b", "ingress: same\n"),
             [
-                "teams/a.yaml:3:10: ingress: claimed twice (got 'same'); also claimed by teams/b.yaml:3",
-                "teams/b.yaml:3:10: ingress: claimed twice (got 'same'); also claimed by teams/a.yaml:3",
+                "teams/a.yaml:3:10: ingress: claimed twice (got 'same'); teams/b.yaml:3 claims it, too",
+                "teams/b.yaml:3:10: ingress: claimed twice (got 'same'); teams/a.yaml:3 claims it, too",
             ],
             id="ingress",
         ),
@@ -56,8 +56,8 @@ def reload(folder: Path, before: LoadedFiles) -> LoadedFiles:
             team("a", "secret: same\n"),
             team("b", "secret: same\n"),
             [
-                "teams/a.yaml:3:9: secret: claimed twice (got 'same'); also claimed by teams/b.yaml:3",
-                "teams/b.yaml:3:9: secret: claimed twice (got 'same'); also claimed by teams/a.yaml:3",
+                "teams/a.yaml:3:9: secret: claimed twice (got 'same'); teams/b.yaml:3 claims it, too",
+                "teams/b.yaml:3:9: secret: claimed twice (got 'same'); teams/a.yaml:3 claims it, too",
             ],
             id="secret",
         ),
@@ -66,8 +66,8 @@ def reload(folder: Path, before: LoadedFiles) -> LoadedFiles:
             team("a", "id: same\nsecret: a\n"),
             team("b", "id: same\nsecret: b\n"),
             [
-                "teams/a.yaml:3:5: id: claimed twice (got 'same'); also claimed by teams/b.yaml:3",
-                "teams/b.yaml:3:5: id: claimed twice (got 'same'); also claimed by teams/a.yaml:3",
+                "teams/a.yaml:3:5: id: claimed twice (got 'same'); teams/b.yaml:3 claims it, too",
+                "teams/b.yaml:3:5: id: claimed twice (got 'same'); teams/a.yaml:3 claims it, too",
             ],
             id="id",
         ),
@@ -92,19 +92,19 @@ def test_id_of_one_team_that_is_the_name_of_another_closes_both(tmp_path: Path) 
     assert list(loaded.closed) == ["a", "b"]
     assert told(loaded) == [
         (
-            "teams/a.yaml:1:1: id: claimed twice (got 'a'); also claimed by teams/b.yaml:3; "
+            "teams/a.yaml:1:1: id: claimed twice (got 'a'); teams/b.yaml:3 claims it, too; "
             "give each team its own id [KNADA-C031]"
         ),
         (
-            "teams/a.yaml:1:1: secret: claimed twice (got 'a'); also claimed by teams/b.yaml:3; "
+            "teams/a.yaml:1:1: secret: claimed twice (got 'a'); teams/b.yaml:3 claims it, too; "
             "give each team its own secret [KNADA-C031]"
         ),
         (
-            "teams/b.yaml:3:5: id: claimed twice (got 'a'); also claimed by teams/a.yaml:1; "
+            "teams/b.yaml:3:5: id: claimed twice (got 'a'); teams/a.yaml:1 claims it, too; "
             "give each team its own id [KNADA-C031]"
         ),
         (
-            "teams/b.yaml:3:5: id: claimed twice (got 'a'); also claimed by teams/a.yaml:1; "
+            "teams/b.yaml:3:5: id: claimed twice (got 'a'); teams/a.yaml:1 claims it, too; "
             "give each team its own secret [KNADA-C031]"
         ),
     ]
@@ -130,7 +130,7 @@ def test_team_whose_file_is_broken_keeps_what_it_is_served_with(tmp_path: Path) 
     loaded = reload(write_files(tmp_path, a="namespace: [", b=team("same")), before)
     assert list(loaded.closed) == ["a", "b"]
     assert told(loaded)[-1] == (
-        "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); also claimed by teams/a.yaml:1; "
+        "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); teams/a.yaml:1 claims it, too; "
         "give each team its own namespace [KNADA-C031]"
     )
 
@@ -169,11 +169,11 @@ def test_wrong_claim_of_a_broken_file_closes_nobody(tmp_path: Path) -> None:
     assert list(loaded.teams) == ["c"]
     assert [line for line in told(loaded) if "claimed" in line] == [
         (
-            "teams/a.yaml:4:10: ingress: claimed twice (got 'same'); also claimed by teams/b.yaml:3; "
+            "teams/a.yaml:4:10: ingress: claimed twice (got 'same'); teams/b.yaml:3 claims it, too; "
             "give each team its own ingress [KNADA-C031]"
         ),
         (
-            "teams/b.yaml:3:10: ingress: claimed twice (got 'same'); also claimed by teams/a.yaml:4; "
+            "teams/b.yaml:3:10: ingress: claimed twice (got 'same'); teams/a.yaml:4 claims it, too; "
             "give each team its own ingress [KNADA-C031]"
         ),
     ]
@@ -224,7 +224,7 @@ def test_platform_that_begins_to_use_namespaces_closes_who_shares_one(tmp_path: 
     assert list(loaded.closed) == ["a", "b"]
     assert [line for line in told(loaded) if "claimed" in line] == [
         (
-            "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); also claimed by teams/a.yaml:1; "
+            "teams/b.yaml:1:12: namespace: claimed twice (got 'same'); teams/a.yaml:1 claims it, too; "
             "give each team its own namespace [KNADA-C031]"
         ),
     ]
@@ -237,6 +237,10 @@ def test_team_that_passes_a_bound_keeps_what_it_is_served_with(tmp_path: Path) -
     write_files(tmp_path, a=team("other", "memoryLimit: 8G\n"), b=team("a"))
     loaded = load_files(tmp_path / "teams", tmp_path / "platform.yaml", previous=before.teams)
     assert list(loaded.closed) == ["a", "b"]
+    assert str(loaded.closed["b"].problems[0]) == (
+        "teams/b.yaml:1:12: namespace: claimed twice (got 'a'); "
+        "team a is served with it, as teams/a.yaml last held; give each team its own namespace [KNADA-C031]"
+    )
 
 
 def test_claim_of_very_many_names_a_few_of_them(tmp_path: Path) -> None:
@@ -245,6 +249,6 @@ def test_claim_of_very_many_names_a_few_of_them(tmp_path: Path) -> None:
     assert len(loaded.closed) == 50
     assert str(loaded.closed["t01"].problems[0]) == (
         "teams/t01.yaml:1:12: namespace: claimed twice (got 'same'); "
-        "also claimed by teams/t00.yaml:1, teams/t02.yaml:1, teams/t03.yaml:1 and 46 more; "
+        "teams/t00.yaml:1, teams/t02.yaml:1, teams/t03.yaml:1 and 46 more claim it, too; "
         "give each team its own namespace [KNADA-C031]"
     )
