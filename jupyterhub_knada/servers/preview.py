@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,10 +130,19 @@ def _make_spawner(snapshot: Snapshot, request: PreviewRequest) -> _Previewer:
     user = SimpleNamespace(name=request.user, id=0, url=f"/user/{request.user}/", groups=(), orm_spawners={})
     hub = SimpleNamespace(public_host="", url="/hub/", base_url="/hub/", api_url="http://hub:8081/hub/api")
     orm_spawner = SimpleNamespace(name=request.server_name, server=None, user_options=None, state=None)
-    spawner = _Previewer(config=config, user=user, hub=hub, orm_spawner=orm_spawner)
+    spawner = _Previewer(config=config, user=user, hub=hub, orm_spawner=orm_spawner, log=_quiet_log())
     spawner.snapshot = snapshot
     spawner.groups = request.groups
     return spawner
+
+
+def _quiet_log() -> logging.Logger:
+    """Give a log that nobody reads: whoever asked is told by what comes back."""
+    log = logging.getLogger(f"{__name__}.quiet")
+    log.propagate = False
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    return log
 
 
 def _leave_out_tokens(pod: dict[str, Any]) -> None:
