@@ -86,15 +86,17 @@ async def _preview(snapshot: Snapshot, request: PreviewRequest) -> Preview | Ref
 class _Previewer(KnadaSpawner):
     """A spawner whose team files are handed in, and whose cluster has no claims."""
 
-    snapshot: Snapshot
+    files: Snapshot
     groups: Collection[str] | None = None
 
-    def _snapshot(self) -> Snapshot:
-        return self.snapshot
+    @property
+    def snapshot(self) -> Snapshot:
+        """The team files that were handed in."""
+        return self.files
 
-    def build_offer(self) -> Offer:
+    def build_offer(self, snapshot: Snapshot) -> Offer:
         """Decide the offer by the groups that were handed in."""
-        return build_offer(self.user.name, self.groups, self.snapshot, datetime.now(tz=UTC).date())
+        return build_offer(self.user.name, self.groups, snapshot, datetime.now(tz=UTC).date())
 
     async def find_claims(self, _home: HomePlan, _names: Iterable[str]) -> list[Claim]:
         """Find none."""
@@ -102,7 +104,7 @@ class _Previewer(KnadaSpawner):
 
     async def preview(self, options: object) -> Preview:
         """Go the way of a start up to where the cluster would be asked."""
-        choice = self._choose(options)
+        choice, _ = self._decide(options)
         self.apply_user_options(self, options)
         await self.load_user_options()
         plan = self.plan
@@ -113,7 +115,7 @@ class _Previewer(KnadaSpawner):
         claim = None
         if plan.home is not None:
             claim = self._plain(self.get_pvc_manifest())  # type: ignore[no-untyped-call]
-        return Preview(self.build_offer(), choice, plan, pod, claim)
+        return Preview(self.build_offer(self.files), choice, plan, pod, claim)
 
     def _plain(self, manifest: Any) -> dict[str, Any]:
         """Give a manifest as the JSON that would be sent, and where it would be sent to."""
@@ -131,7 +133,7 @@ def _make_spawner(snapshot: Snapshot, request: PreviewRequest) -> _Previewer:
     hub = SimpleNamespace(public_host="", url="/hub/", base_url="/hub/", api_url="http://hub:8081/hub/api")
     orm_spawner = SimpleNamespace(name=request.server_name, server=None, user_options=None, state=None)
     spawner = _Previewer(config=config, user=user, hub=hub, orm_spawner=orm_spawner, log=_quiet_log())
-    spawner.snapshot = snapshot
+    spawner.files = snapshot
     spawner.groups = request.groups
     return spawner
 

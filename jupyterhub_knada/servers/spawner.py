@@ -152,13 +152,15 @@ class KnadaSpawner(HomingKubeSpawner):
             self.teams_dir, self.platform_file or None, check_override=check_override, team=self.team or None
         )
 
-    def build_offer(self) -> Offer:
-        """Decide what the server's owner may choose now; whoever else asks chooses from the owner's teams."""
-        groups = read_claim_groups(group.name for group in self.user.groups)
-        return build_offer(self.user.name, groups, self._snapshot(), datetime.now(tz=UTC).date())
-
-    def _snapshot(self) -> Snapshot:
+    @property
+    def snapshot(self) -> Snapshot:
+        """The team files as they hold now."""
         return self.registry.snapshot
+
+    def build_offer(self, snapshot: Snapshot) -> Offer:
+        """Decide what the server's owner may choose; whoever else asks chooses from the owner's teams."""
+        groups = read_claim_groups(group.name for group in self.user.groups)
+        return build_offer(self.user.name, groups, snapshot, datetime.now(tz=UTC).date())
 
     async def get_options_form(self) -> str:
         """Give the start page: what may be chosen, or why there is nothing and whom to ask.
@@ -168,7 +170,7 @@ class KnadaSpawner(HomingKubeSpawner):
         if self.spawn_page is None:
             raise HTTPError(500, "KnadaSpawner.spawn_page is not set: call jupyterhub_knada.configure(c, …)")
         last = Choice.from_options(dict(self._memory.accepted or {}))
-        return str(self.spawn_page(self.build_offer(), last))
+        return str(self.spawn_page(self.build_offer(self.snapshot), last))
 
     def options_from_form(self, formdata: Mapping[str, Any]) -> dict[str, str]:
         """Read and check a submitted start page.
@@ -178,7 +180,8 @@ class KnadaSpawner(HomingKubeSpawner):
 
         Source: trait `Spawner.options_from_form`; a method here, so that no configuration gets around it.
         """
-        return self._choose(decode_form(formdata)).to_options()
+        choice, _ = self._decide(decode_form(formdata))
+        return choice.to_options()
 
     def options_from_query(self, query_data: Mapping[str, Any]) -> dict[str, str]:
         """Read and check a link that starts a server.
@@ -192,7 +195,8 @@ class KnadaSpawner(HomingKubeSpawner):
         options = decode_query(query_data)
         if not options:
             raise PageAskedError
-        return self._choose(options).to_options()
+        choice, _ = self._decide(options)
+        return choice.to_options()
 
     def apply_user_options(self, _: object, user_options: object) -> None:
         """Check the options of a start, on every path: form, link, REST, and those of an earlier start.
@@ -207,8 +211,7 @@ class KnadaSpawner(HomingKubeSpawner):
         so that no configuration gets around it.
         """
         try:
-            choice = self._choose(user_options)
-            plan = self._build_plan(choice)
+            choice, plan = self._decide(user_options)
         except StartRefusedError:
             self._store_options(self._memory.accepted or {})
             raise
@@ -223,22 +226,27 @@ class KnadaSpawner(HomingKubeSpawner):
         if self.orm_spawner is not None:
             self.orm_spawner.user_options = dict(options)
 
-    def _choose(self, raw: object) -> Choice:
-        last = Choice.from_options(dict(self._memory.accepted or {}))
-        choice = parse_choice(raw, self.build_offer(), last)
-        if isinstance(choice, Refusal):
-            self.log.warning("Start of %s refused: %s", self._log_name, choice)
-            raise StartRefusedError(choice)
-        return choice
+    def _decide(self, raw: object) -> tuple[Choice, ServerPlan]:
+        """Check raw options and plan the server, from one state of the team files.
 
-    def _build_plan(self, choice: Choice) -> ServerPlan:
-        snapshot = self._snapshot()
-        chosen = resolve_choice(choice, self.build_offer(), snapshot)
+        Raises:
+            StartRefusedError: the choice or the plan is refused.
+        """
+        snapshot = self.snapshot
+        offer = self.build_offer(snapshot)
+        last = Choice.from_options(dict(self._memory.accepted or {}))
+        choice = parse_choice(raw, offer, last)
+        if isinstance(choice, Refusal):
+            raise self._refused(choice)
+        chosen = resolve_choice(choice, offer, snapshot)
         plan = build_plan(chosen, self._user_facts(), self._read_hub_layer())
         if isinstance(plan, Refusal):
-            self.log.warning("Start of %s refused: %s", self._log_name, plan)
-            raise StartRefusedError(plan)
-        return plan
+            raise self._refused(plan)
+        return choice, plan
+
+    def _refused(self, refusal: Refusal) -> StartRefusedError:
+        self.log.warning("Start of %s refused: %s", self._log_name, refusal)
+        return StartRefusedError(refusal)
 
     def _user_facts(self) -> UserFacts:
         return UserFacts(
@@ -259,9 +267,8 @@ class KnadaSpawner(HomingKubeSpawner):
 
         Source: `KubeSpawner.load_user_options`, 7.1, called by `_start` before anything is made.
         """
-        choice = self._choose(self.user_options)
+        choice, plan = self._decide(self.user_options)
         hub = self._read_hub_layer()
-        plan = self._build_plan(choice)
         values = spawner_traits(plan, hub)
         for trait in newly_overruled(hub, values):
             self.log.info("The hub's %s is overruled by team files, here by team %s", trait, plan.team)
@@ -275,10 +282,11 @@ class KnadaSpawner(HomingKubeSpawner):
             try:
                 setattr(self, trait, value)
             except TraitError as error:
-                self.log.warning("Start of %s refused: %s", self._log_name, error)
+                self.log.warning("KubeSpawner does not take the plan's %s: %s", trait, error)
                 message = f"KubeSpawner does not take what the profile says of {trait}."
                 remedy = "Choose another profile, and tell whoever keeps the team's file."
-                raise StartRefusedError(Refusal(Code.BAD_OVERRIDE, message, remedy, status=409)) from None
+                refusal = Refusal(Code.BAD_OVERRIDE, message, remedy, status=409)
+                raise self._refused(refusal) from None
         # KubeSpawner makes it from the namespace of the last start (`clear_state`).
         self.dns_name = self.dns_name_template.format(namespace=self.namespace, name=self.pod_name)
 

@@ -170,3 +170,16 @@ async def test_hub_setting_that_breaks_the_platform_stops_the_hub(
     setattr(spawners.config.KubeSpawner, setting, value)
     with pytest.raises(TraitError, match=rf"KnadaSpawner\.{setting}: .*KNADA-H001"):
         _write(spawners)
+
+
+@pytest.mark.parametrize("setting", ["apply_user_options", "options_from_form", "options_form"])
+async def test_check_of_options_cannot_be_configured_away(spawners: Spawners, setting: str) -> None:
+    """What JupyterHub lets a configuration replace is the check itself: setting it has no effect."""
+    setattr(spawners.config.Spawner, setting, lambda *_: {})
+    spawners.config.KnadaSpawner.spawn_page = lambda *_: "page"
+    spawner = _write(spawners)
+    with pytest.raises(StartRefusedError):
+        await spawners.start(spawner, {"team": "gamma"})
+    with pytest.raises(StartRefusedError):
+        spawner.run_options_from_form({"team": ["gamma"]})  # type: ignore[no-untyped-call]
+    assert await spawner.get_options_form() == "page"
