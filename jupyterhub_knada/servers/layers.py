@@ -86,7 +86,7 @@ class Layers:
             built_in: What holds if no layer says anything.
 
         Raises:
-            RefusedError: BAD_OVERRIDE, an override that `read` cannot read. The loader refuses most of them.
+            RefusedError: BAD_OVERRIDE or HUB_SETTING, a value that `read` cannot read.
         """
         return self.find(trait, read, files) or Sourced(built_in, BUILT_IN)
 
@@ -102,7 +102,15 @@ class Layers:
             return Sourced(overridden, self.overrides.sources[trait])
         if files is not None:
             return files
-        configured = read(self.hub.said(trait))
+        return self._find_configured(trait, read)
+
+    def _find_configured(self, trait: str, read: Callable[[Any], T | None]) -> Sourced[T] | None:
+        try:
+            configured = read(self.hub.said(trait))
+        except (TypeError, ValueError):
+            message = f"The hub's own {trait} cannot be used {got(self.hub.said(trait))}."
+            refusal = Refusal(Code.HUB_SETTING, message, "Tell whoever runs this hub.", status=409)
+            raise RefusedError(refusal) from None
         return None if configured is None else Sourced(configured, HUB)
 
 

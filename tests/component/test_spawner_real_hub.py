@@ -17,7 +17,7 @@ from jupyterhub_knada.devcluster.node.cluster import Listed, object_path
 from jupyterhub_knada.devcluster.node.watching import follow
 from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, OWNER, PLATFORM
 from tests.support.local_cluster import LocalCluster, local_cluster
-from tests.support.real_hub import Browser, RealHub, running_hub
+from tests.support.real_hub import API_TOKEN, Browser, RealHub, running_hub
 from tests.support.team_files import write_files
 from tests.support.waiting import eventually
 
@@ -249,12 +249,25 @@ async def test_home_deleted_out_of_band_is_a_refusal_with_the_facts(place: Place
     await place.stop()
 
 
-async def test_start_that_no_machine_can_take_ends_in_words(place: Place) -> None:
-    """A GPU that no node has: the time runs out, and the person reads why."""
-    status, answer = await place.hub.api(f"/users/{OWNER}x/server", method="POST")
+async def test_start_that_no_machine_can_take_is_told_in_words(place: Place) -> None:
+    """A GPU that no node has: the progress says so at once, and the failure when the time has run out."""
+    start = asyncio.create_task(place.hub.api(f"/users/{OWNER}x/server", method="POST"))
+
+    async def told() -> bool:
+        return "No machine can take the server now" in await read_progress(place)
+
+    await eventually(told)
+    status, answer = await start
     assert status == 500
     # JupyterHub 5 has the sentence for its pages only, and says "timeout" by REST.
-    told = answer["message"] if jupyterhub.version_info >= (6,) else place.hub.log
-    assert "not ready after 5 seconds" in told
-    assert "No machine can take the server now: there is none in the cluster." in told
-    assert "JUPYTERHUB_API_TOKEN" not in place.hub.log
+    why = answer["message"] if jupyterhub.version_info >= (6,) else place.hub.log
+    assert "not ready after 5 seconds" in why
+    assert "No machine can take the server now: there is none in the cluster." in why
+
+
+async def read_progress(place: Place) -> str:
+    """Read what the start page shows of a start, to its end."""
+    url = f"{place.hub.url}/hub/api/users/{OWNER}x/server/progress"
+    headers = {"Authorization": f"token {API_TOKEN}"}
+    async with place.hub.session.get(url, headers=headers) as stream:
+        return await stream.text()
