@@ -431,3 +431,25 @@ async def test_put_to_a_free_name_is_not_found(api: KubernetesApi, namespace: st
     """Most kinds are not created by PUT."""
     answer = await api.put(f"/api/v1/namespaces/{namespace}/configmaps/a", config_map("a"))
     assert answer.refusal == (404, "NotFound", 'configmaps "a" not found')
+
+
+async def test_service_gets_an_address_and_keeps_it(api: KubernetesApi, namespace: str) -> None:
+    """A service has an address of its own for life, unless it wants none."""
+    path = f"/api/v1/namespaces/{namespace}/services"
+    ports = [{"port": 80}]
+    made = (await api.post(path, {"metadata": {"name": "s"}, "spec": {"ports": ports}})).ok()
+    spec = made["spec"]
+    assert spec["clusterIPs"] == [spec["clusterIP"]]
+    assert spec["ports"] == [{"port": 80, "protocol": "TCP", "targetPort": 80}]
+    assert {key: spec[key] for key in spec if key not in ("clusterIP", "clusterIPs", "ports")} == {
+        "internalTrafficPolicy": "Cluster",
+        "ipFamilies": ["IPv4"],
+        "ipFamilyPolicy": "SingleStack",
+        "sessionAffinity": "None",
+        "type": "ClusterIP",
+    }
+    assert made["status"] == {"loadBalancer": {}}
+    body = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 81}]}}
+    assert (await api.put(f"{path}/s", body)).ok()["spec"]["clusterIP"] == spec["clusterIP"]
+    body = {"metadata": {"name": "n"}, "spec": {"clusterIP": "None", "selector": {"a": "b"}}}
+    assert (await api.post(path, body)).ok()["spec"]["clusterIPs"] == ["None"]

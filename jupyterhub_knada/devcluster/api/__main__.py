@@ -83,11 +83,11 @@ async def _serve(options: argparse.Namespace, parser: argparse.ArgumentParser) -
     )
     async with cluster:
         _write_kubeconfigs(cluster, options.kubeconfig, parser)
+        if options.ready_file:
+            options.ready_file.write_text(cluster.url + "\n", encoding="utf-8")
         who = "; no tokens are set: everybody is system:admin of system:masters" if cluster.is_open else ""
         sys.stdout.write(f"embedded Kubernetes API (DEV/DEMO only) ready at {cluster.url}{who}\n")
         sys.stdout.flush()
-        if options.ready_file:
-            options.ready_file.write_text(cluster.url + "\n", encoding="utf-8")
         await stopping.wait()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.devcluster.api import escalation, kinds, quotas, statuses
+from jupyterhub_knada.devcluster.api import escalation, kinds, quotas, service_addresses, statuses
 
 if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.requests import Request
@@ -43,6 +43,10 @@ def prepare(store: Store, request: Request, body: Json) -> None:
             _finalizer(body, VOLUME_PROTECTION)
         case "Node":
             _taint_new_node(body)
+        case "Service":
+            service_addresses.allocate(store, body["spec"])
+        case "ClusterRole" if body.get("aggregationRule"):
+            raise statuses.not_served("cluster roles that aggregate others")
         case _:
             pass
 
@@ -76,6 +80,7 @@ def _require_namespace(store: Store, request: Request, body: Json) -> None:
 
 def _prepare_pod(store: Store, request: Request, pod: Json) -> None:
     spec = pod["spec"]
+    _refuse_unserved(spec)
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account
     found = store.get(kinds.SERVICE_ACCOUNTS, request.namespace, account)
@@ -99,6 +104,17 @@ def _prepare_pod(store: Store, request: Request, pod: Json) -> None:
                     "tolerationSeconds": _TOLERATION_SECONDS,
                 }
             )
+
+
+def _refuse_unserved(spec: Json) -> None:
+    """Refuse what the scheduler here would have to honour and does not know."""
+    affinity = spec.get("affinity", {})
+    for kind in ("podAffinity", "podAntiAffinity"):
+        if affinity.get(kind, {}).get("requiredDuringSchedulingIgnoredDuringExecution"):
+            raise statuses.not_served(f"required {kind}")
+    constraints = spec.get("topologySpreadConstraints", [])
+    if any(item.get("whenUnsatisfiable") == "DoNotSchedule" for item in constraints):
+        raise statuses.not_served("required topology spread constraints")
 
 
 _PRIORITIES: Final = {"": 0, "system-cluster-critical": 2000000000, "system-node-critical": 2000001000}

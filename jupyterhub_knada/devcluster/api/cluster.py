@@ -60,7 +60,7 @@ class EmbeddedCluster:
         host: str = "127.0.0.1",
         runs_controllers: bool = True,
     ) -> None:
-        if not ipaddress.ip_address(host).is_loopback:
+        if not _is_loopback(host):
             raise NotLoopbackError(
                 f"host {host}: the embedded API is for demos and tests and listens on loopback only;"
                 " use 127.0.0.1 or ::1"
@@ -149,6 +149,13 @@ class EmbeddedCluster:
     ) -> None:
         """Stop; open watches end, the folder is let go."""
         await self._running.aclose()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

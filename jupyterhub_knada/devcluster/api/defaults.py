@@ -68,8 +68,8 @@ def _constants(value: Json, type_name: str) -> None:
             value[key] = dict(default) if isinstance(default, dict) else default
     for key, declared in struct(type_name).items():
         inner = declared.type.removeprefix("[]")
-        if key in value and is_struct(inner):
-            found = value[key]
+        found = value.get(key)
+        if found is not None and is_struct(inner):
             for item in found if isinstance(found, list) else [found]:
                 _constants(item, inner)
 
@@ -102,7 +102,7 @@ def _container(container: Json) -> None:
 def image_tag(image: str) -> str:
     """Give an image's tag; `latest` where there is neither a tag nor a digest, empty for a bare digest."""
     name, _, digest = image.partition("@")
-    match = re.search(r":([\w][\w.-]{0,127})$", name.rsplit("/", 1)[-1])
+    match = re.search(r":([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$", name.rsplit("/", 1)[-1])
     if match:
         return match[1]
     return "" if digest else "latest"

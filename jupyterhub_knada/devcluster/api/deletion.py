@@ -7,16 +7,16 @@ Source: `k8s.io/apiserver/pkg/registry/generic/registry/store.go` and `pkg/regis
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import admission, kinds, statuses
-from jupyterhub_knada.devcluster.api.objects import Objects, mismatch, uid_mismatch
 from jupyterhub_knada.devcluster.api.schema import DecodeError, Decoder, format_time
 from jupyterhub_knada.devcluster.api.store import Stored
 
 if TYPE_CHECKING:
+    from jupyterhub_knada.devcluster.api.objects import Objects
     from jupyterhub_knada.devcluster.api.requests import Request
 
 Json = dict[str, Any]
@@ -123,14 +123,27 @@ def delete(objects: Objects, request: Request, options: DeleteOptions) -> Stored
 
 
 def _check_preconditions(request: Request, current: Stored, options: DeleteOptions) -> None:
-    if options.uid and options.uid != current.body["metadata"]["uid"]:
-        raise statuses.conflict(
-            request.resource, request.name, uid_mismatch(request.resource, options.uid, current)
+    uid = current.body["metadata"]["uid"]
+    if options.uid and options.uid != uid:
+        told = (
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). The"
+            " object might"
+            " have been deleted and then recreated"
         )
+        raise _conflict(request, told)
     if options.revision and options.revision != str(current.revision):
-        found = f"ResourceVersion in object meta: {current.revision}"
-        told = f"ResourceVersion in precondition: {options.revision}, {found}"
-        raise statuses.conflict(request.resource, request.name, mismatch(request.resource, current, told))
+        told = (
+            f"the ResourceVersion in the precondition ({options.revision}) does not match the"
+            " ResourceVersion in"
+            f" record ({current.revision}). The object might have been modified"
+        )
+        raise _conflict(request, told)
+
+
+def _conflict(request: Request, why: str) -> statuses.ApiError:
+    """Give a conflict that names the kind where others name the resource, as a real API server does here."""
+    kind = replace(request.resource, plural=request.resource.kind)
+    return statuses.conflict(kind, request.name, why)
 
 
 def _mark(request: Request, current: Stored, options: DeleteOptions) -> Json | None:

@@ -88,8 +88,10 @@ def read_token_file(path: Path) -> dict[str, Identity]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TokenFileError(f"token file {path}: {type(error).__name__}; it cannot be read") from error
+    except OSError as error:
+        raise TokenFileError(f"token file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TokenFileError(f"token file {path}: it is not UTF-8 text") from error
     found: dict[str, Identity] = {}
     for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
         if not row:

@@ -82,7 +82,7 @@ class Objects:
             return self.create(request, body), True
         uid = decoded["metadata"].get("uid")
         if uid and uid != current.body["metadata"]["uid"]:
-            raise statuses.conflict(resource, request.name, uid_mismatch(resource, uid, current))
+            raise statuses.conflict(resource, request.name, _uid_mismatch(resource, uid, current))
         return self._replace(request, current, decoded), False
 
     def patch(self, request: Request, kind: str, patch: Any) -> Stored:
@@ -149,19 +149,14 @@ def view(resource: Resource, body: Json) -> Json:
     return to_new(body) if resource is kinds.NEW_EVENTS else body
 
 
-def uid_mismatch(resource: Resource, uid: str, current: Stored) -> str:
-    """Say that a precondition on the uid does not hold, as etcd's side of a real API server does."""
-    found = current.body["metadata"]["uid"]
-    return mismatch(resource, current, f"UID in precondition: {uid}, UID in object meta: {found}")
-
-
-def mismatch(resource: Resource, current: Stored, what: str) -> str:
-    """Say that a precondition does not hold."""
+def _uid_mismatch(resource: Resource, uid: str, current: Stored) -> str:
+    """Say that an update is meant for another object, as etcd's side of a real API server does."""
     key = "/".join(part for part in ("/registry", resource.plural, *current.key) if part)
+    found = current.body["metadata"]["uid"]
     return (
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg:"
         " Precondition"
-        f" failed: {what}"
+        f" failed: UID in precondition: {uid}, UID in object meta: {found}"
     )
 
 

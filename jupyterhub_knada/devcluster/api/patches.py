@@ -173,7 +173,7 @@ def _pointer(text: str) -> list[str]:
 def _index(items: list[Any], part: str, *, grows: bool = False) -> int:
     if part == "-" and grows:
         return len(items)
-    if not part.isdigit() or int(part) > len(items) - (0 if grows else 1):
+    if not (part.isascii() and part.isdigit()) or int(part) > len(items) - (0 if grows else 1):
         raise _PathError
     return int(part)
 

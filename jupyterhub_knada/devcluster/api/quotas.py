@@ -183,11 +183,11 @@ def _require_amounts(request: Request, pod: Json, quota: str, hard: dict[str, st
         given = {f"requests.{name}" for name in resources.get("requests", {})}
         given |= set(resources.get("requests", {}))
         given |= {f"limits.{name}" for name in resources.get("limits", {})}
-        lacking = [name for name in sorted(hard) if _is_compute(name) and name not in given]
-        if lacking:
-            missing.setdefault(",".join(lacking), []).append(container["name"])
+        for name in hard:
+            if _is_compute(name) and name not in given:
+                missing.setdefault(name, []).append(container["name"])
     if missing:
-        told = "; ".join(f"{names} for: {','.join(owners)}" for names, owners in missing.items())
+        told = "; ".join(f"{name} for: {','.join(owners)}" for name, owners in sorted(missing.items()))
         why = f"failed quota: {quota}: must specify {told}"
         raise statuses.forbidden(request.resource, pod["metadata"]["name"], why)
 

@@ -25,8 +25,8 @@ _ZEROS: Final[dict[str, Any]] = {"string": "", "bool": False, "int32": 0, "int64
 _SECONDS: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 _ZONE: Final = r"(Z|[+-]\d\d:\d\d)"
 _MOMENT: Final = {
-    False: re.compile(rf"{_SECONDS}(\.\d+)?{_ZONE}"),
-    True: re.compile(rf"{_SECONDS}\.\d{{6}}{_ZONE}"),
+    False: re.compile(rf"{_SECONDS}(\.\d+)?{_ZONE}", re.ASCII),
+    True: re.compile(rf"{_SECONDS}\.\d{{6}}{_ZONE}", re.ASCII),
 }
 """How `time` (False) and `microtime` (True) are written."""
 _INT32: Final = 2**31

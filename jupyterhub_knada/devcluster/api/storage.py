@@ -39,7 +39,7 @@ class Storage:
         """Open or make the folder's database.
 
         Raises:
-            StateError: another process holds it, or it cannot be written.
+            StateError: another process holds it, or it cannot be written or is damaged.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -55,10 +55,15 @@ class Storage:
             raise StateError(
                 f"state folder {folder} is in use by another embedded API; stop it or choose another folder"
             ) from error
-        self._database = sqlite3.connect(folder / "objects.sqlite", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
-        self._database.executescript(_SCHEMA)
+        file = folder / "objects.sqlite"
+        try:
+            self._database = sqlite3.connect(file, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise StateError(f"{file}: {error}; move it away or choose another folder") from error
 
     def revision(self) -> int:
         """Give the last revision that was written; 0 for a new folder."""

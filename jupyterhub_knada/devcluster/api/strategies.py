@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from jupyterhub_knada.devcluster.api import kinds
+from jupyterhub_knada.devcluster.api import kinds, service_addresses
 from jupyterhub_knada.devcluster.api.quality import quality_class
 from jupyterhub_knada.devcluster.api.schema import fill, format_time
 
@@ -86,6 +86,8 @@ def carry_over(request: Request, new: Json, old: Json) -> None:
         new["status"] = old["status"]
     if resource is kinds.NAMESPACES and request.subresource != "finalize":
         new["spec"] = old["spec"]
+    if resource is kinds.SERVICES:
+        service_addresses.keep(new["spec"], old["spec"])
     if resource.counts_generations and new.get("spec") != old.get("spec"):
         given["generation"] = kept.get("generation", 0) + 1
 
@@ -104,7 +106,7 @@ def _only_status(resource: kinds.Resource, new: Json, old: Json) -> None:
 
 def canonical(resource: kinds.Resource, body: Json) -> Json:
     """Give an object as Go's encoder would write it."""
-    return fill(body, resource.type)
+    return fill(body, kinds.STORED[resource.storage].type)
 
 
 def touch(now: datetime | None = None) -> str:

@@ -21,7 +21,7 @@ def bind(objects: Objects, request: Request, body: Any) -> Json:
     """Put a pod on a node, as the scheduler asks.
 
     Raises:
-        ApiError: 404 without such a pod, 409 for one that has a node or is ending, 422 without a target.
+        ApiError: 404 without such a pod, 409 for one that has a node or is ending, 500 without a target.
     """
     binding = read_object(request, dict(body) if isinstance(body, dict) else {}, "core.Binding")
     target = binding["target"]
@@ -31,7 +31,7 @@ def bind(objects: Objects, request: Request, body: Any) -> Json:
     if not target.get("name"):
         errors.append(statuses.required("target.name"))
     if errors:
-        raise statuses.invalid_object(request.resource, request.name, errors)
+        raise statuses.internal(", ".join(map(str, errors)))
     current = objects.get(request)
     _check_bindable(request, current, target["name"])
     if not request.dry_run:

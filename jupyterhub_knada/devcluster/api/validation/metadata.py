@@ -68,7 +68,8 @@ def check(resource: Resource, metadata: Json) -> list[FieldError]:
 def _check_names(resource: Resource, metadata: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     generate = metadata.get("generateName", "")
-    if generate:
+    # What an event's generated name begins with is nobody's rule.
+    if generate and resource.kind != "Event":
         # Generation appends to it, so that one trailing dash is fine.
         masked = generate[:-1] + "a" if generate.endswith("-") and len(generate) > 1 else generate
         errors += [invalid("metadata.generateName", generate, text) for text in name_errors(resource, masked)]

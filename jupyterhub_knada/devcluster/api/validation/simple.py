@@ -229,7 +229,19 @@ RULES: Final[dict[str, Callable[[Json], list[FieldError]]]] = {
     "Lease": check_lease,
     "Event": check_event,
 }
+
+
+def check_service_update(new: Json, old: Json) -> list[FieldError]:
+    """Check that a service keeps its address."""
+    address, before = new["spec"].get("clusterIP"), old["spec"].get("clusterIP")
+    if new["spec"]["type"] == old["spec"]["type"] and before and address != before:
+        given = new["spec"].get("clusterIPs", [])
+        return [invalid("spec.clusterIPs[0]", given, "may not change once set")]
+    return []
+
+
 UPDATE_RULES: Final[dict[str, Callable[[Json, Json], list[FieldError]]]] = {
     "Secret": check_secret_update,
+    "Service": check_service_update,
     "ConfigMap": check_config_map_update,
 }

@@ -1,0 +1,145 @@
+"""Quotas: what a namespace may use is counted, and what would pass it is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.manifests import claim, container, pod
+
+if TYPE_CHECKING:
+    from tests.support.kubernetes_api import KubernetesApi
+
+Json = dict[str, Any]
+
+
+async def _quota(api: KubernetesApi, namespace: str, hard: Json, **spec: Any) -> str:
+    """Make a quota and wait until it is counted; give its address."""
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    (await api.post(path, {"metadata": {"name": "q"}, "spec": {"hard": hard, **spec}})).ok()
+    await api.until(f"{path}/q", lambda found: bool((found or {}).get("status", {}).get("used")))
+    return f"{path}/q"
+
+
+def _named(name: str, **fields: Any) -> Json:
+    made = container(**fields)
+    made["metadata"]["name"] = name
+    return made
+
+
+async def test_quota_counts_what_is_there(api: KubernetesApi, namespace: str) -> None:
+    """`status.used` follows the objects."""
+    quota = await _quota(api, namespace, {"pods": "3", "requests.memory": "4Gi", "secrets": "5"})
+    assert (await api.get(quota)).ok()["status"]["hard"] == {
+        "pods": "3",
+        "requests.memory": "4Gi",
+        "secrets": "5",
+    }
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    (await api.post(pods, container(resources={"requests": {"memory": "1Gi"}}))).ok()
+    (await api.post(f"/api/v1/namespaces/{namespace}/secrets", {"metadata": {"name": "s"}})).ok()
+    used = {"pods": "1", "requests.memory": "1Gi", "secrets": "1"}
+    await api.until(quota, lambda found: (found or {})["status"].get("used") == used)
+    (await api.delete(f"{pods}/p", {"gracePeriodSeconds": 0})).ok()
+    await api.until(quota, lambda found: (found or {})["status"]["used"]["pods"] == "0")
+
+
+@pytest.mark.parametrize(
+    ("hard", "first", "second", "sentence"),
+    [
+        pytest.param(
+            {"pods": "1"},
+            {},
+            {},
+            "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1",
+            id="number of pods",
+        ),
+        pytest.param(
+            {"requests.memory": "1Gi"},
+            {"requests": {"memory": "512Mi"}},
+            {"requests": {"memory": "1Gi"}},
+            "exceeded quota: q, requested: requests.memory=1Gi, used: requests.memory=512Mi, limited:"
+            " requests.memory=1Gi",
+            id="memory",
+        ),
+        pytest.param(
+            {"limits.cpu": "2"},
+            {"limits": {"cpu": "1500m"}},
+            {"limits": {"cpu": "1"}},
+            "exceeded quota: q, requested: limits.cpu=1, used: limits.cpu=1500m, limited: limits.cpu=2",
+            id="CPU limit",
+        ),
+        pytest.param(
+            {"requests.nvidia.com/gpu": "1"},
+            {"limits": {"nvidia.com/gpu": "1"}},
+            {"limits": {"nvidia.com/gpu": "1"}},
+            "exceeded quota: q, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=1,"
+            " limited:"
+            " requests.nvidia.com/gpu=1",
+            id="devices",
+        ),
+        pytest.param(
+            {"count/pods": "1", "pods": "5"},
+            {},
+            {},
+            "exceeded quota: q, requested: count/pods=1, used: count/pods=1, limited: count/pods=1",
+            id="count of objects",
+        ),
+    ],
+)
+async def test_pod_over_quota_is_forbidden(
+    api: KubernetesApi, namespace: str, hard: Json, first: Json, second: Json, sentence: str
+) -> None:
+    """The pod that would pass a quota is refused with what was asked, used and allowed."""
+    quota = await _quota(api, namespace, hard)
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    (await api.post(pods, _named("one", resources=first))).ok()
+    await api.until(quota, lambda found: any(v != "0" for v in (found or {})["status"]["used"].values()))
+    answer = await api.post(pods, _named("two", resources=second))
+    assert answer.refusal == (403, "Forbidden", f'pods "two" is forbidden: {sentence}')
+
+
+async def test_pod_without_limits_under_quota_is_forbidden(api: KubernetesApi, namespace: str) -> None:
+    """Where a quota limits memory, every pod has to say how much it wants."""
+    await _quota(api, namespace, {"limits.memory": "1Gi", "requests.cpu": "1"})
+    answer = await api.post(f"/api/v1/namespaces/{namespace}/pods", pod())
+    told = "failed quota: q: must specify limits.memory for: notebook; requests.cpu for: notebook"
+    assert answer.refusal == (403, "Forbidden", f'pods "p" is forbidden: {told}')
+
+
+async def test_claim_over_quota_is_forbidden(api: KubernetesApi, namespace: str) -> None:
+    """Storage is counted by claims, in all and by class."""
+    hard = {"requests.storage": "5Gi", "persistentvolumeclaims": "2"}
+    quota = await _quota(api, namespace, hard)
+    claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+    (await api.post(claims, claim("a", "3Gi"))).ok()
+    await api.until(quota, lambda found: (found or {})["status"]["used"]["requests.storage"] == "3Gi")
+    answer = await api.post(claims, claim("b", "3Gi"))
+    told = "exceeded quota: q, requested: requests.storage=3Gi, used: requests.storage=3Gi, limited:"
+    assert answer.refusal == (
+        403,
+        "Forbidden",
+        f'persistentvolumeclaims "b" is forbidden: {told} requests.storage=5Gi',
+    )
+
+
+async def test_quota_scope_counts_only_its_pods(api: KubernetesApi, namespace: str) -> None:
+    """A quota of a scope is for the pods of that scope."""
+    await _quota(api, namespace, {"pods": "0"}, scopes=["BestEffort"])
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    (await api.post(pods, _named("burst", resources={"requests": {"cpu": "1m"}}))).ok()
+    answer = await api.post(pods, pod())
+    assert answer.status == 403
+    assert "exceeded quota: q" in answer.message
+
+
+async def test_finished_pod_gives_its_quota_back(api: KubernetesApi, namespace: str) -> None:
+    """A pod that has ended uses nothing any more."""
+    quota = await _quota(api, namespace, {"pods": "1"})
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    (await api.post(pods, pod("one"))).ok()
+    await api.until(quota, lambda found: (found or {})["status"]["used"]["pods"] == "1")
+    (await api.patch(f"{pods}/one/status", {"status": {"phase": "Failed"}})).ok()
+    await api.until(quota, lambda found: (found or {})["status"]["used"]["pods"] == "0")
+    (await api.post(pods, pod("two"))).ok()
