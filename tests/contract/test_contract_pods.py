@@ -214,6 +214,53 @@ async def test_pod_status_is_what_the_node_writes(api: KubernetesApi, namespace:
         assert [item["metadata"]["name"] for item in listed] == ["p"]
 
 
+async def test_pod_addresses_stay_in_step(api: KubernetesApi, namespace: str) -> None:
+    """`podIP` and `podIPs` say the same, and are addresses."""
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    (await api.post(path, pod(schedulerName="nobody"))).ok()
+    found: Json = {}
+    for body in ({"podIP": "127.1.0.1"}, {"podIP": "127.1.0.2"}, {"podIP": None}):
+        found = (await api.patch(f"{path}/p/status", {"status": body})).ok()["status"]
+        assert found["podIPs"] == [{"ip": found["podIP"]}]
+    assert found["podIP"] == "127.1.0.2"
+    answer = await api.patch(f"{path}/p/status", {"status": {"podIP": "nowhere"}})
+    assert (answer.status, answer.causes) == (422, [("status.podIPs[0]", "FieldValueInvalid")])
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "status"),
+    [
+        pytest.param("Always", 0, 200, id="always restarted"),
+        pytest.param("OnFailure", 1, 200, id="restarted after a failure"),
+        pytest.param("OnFailure", 0, 422, id="not restarted after success"),
+        pytest.param("Never", 1, 422, id="never restarted"),
+    ],
+)
+async def test_pod_container_that_ended_for_good_stays_ended(
+    api: KubernetesApi, namespace: str, policy: str, code: int, status: int
+) -> None:
+    """A status cannot revive what its restart policy leaves dead."""
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    made = (await api.post(path, pod(schedulerName="nobody", restartPolicy=policy))).ok()
+    statuses = running(made)["containerStatuses"]
+    ended = [item | {"state": {"terminated": {"exitCode": code}}} for item in statuses]
+    (await api.patch(f"{path}/p/status", {"status": {"containerStatuses": ended}})).ok()
+    answer = await api.patch(f"{path}/p/status", {"status": {"containerStatuses": statuses}})
+    assert answer.status == status
+
+
+async def test_pod_keeps_the_tolerations_that_all_have(api: KubernetesApi, namespace: str) -> None:
+    """Taking them away brings them back; others can be added, not changed."""
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    made = (await api.post(path, pod(schedulerName="nobody"))).ok()
+    kept = (await api.patch(f"{path}/p", {"spec": {"tolerations": []}})).ok()
+    assert kept["spec"]["tolerations"] == made["spec"]["tolerations"]
+    more = [*made["spec"]["tolerations"], {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert (await api.patch(f"{path}/p", {"spec": {"tolerations": more}})).ok()["spec"]["tolerations"] == more
+    answer = await api.patch(f"{path}/p", {"spec": {"tolerations": made["spec"]["tolerations"]}})
+    assert answer.status == 422
+
+
 async def test_pod_that_names_its_node_is_not_scheduled(api: KubernetesApi, namespace: str) -> None:
     """A pod with a node's name goes there, whether it exists or not."""
     path = f"/api/v1/namespaces/{namespace}/pods"

@@ -173,6 +173,12 @@ def _metadata(**metadata: Any) -> Json:
             id="quota of an unknown resource",
         ),
         pytest.param(
+            "secrets",
+            {"metadata": {"name": "a"}, "type": "kubernetes.io/service-account-token"},
+            'Secret "a" is invalid: metadata.annotations[kubernetes.io/service-account.name]: Required value',
+            id="token secret of nobody",
+        ),
+        pytest.param(
             "services",
             {"metadata": {"name": "s"}, "spec": {}},
             'Service "s" is invalid: spec.ports: Required value',
@@ -508,6 +514,54 @@ async def test_update_of_another_name_is_a_bad_request(api: KubernetesApi, names
         "BadRequest",
         "the name of the object (b) does not match the name on the URL (a)",
     )
+
+
+async def test_update_without_name_is_a_bad_request(api: KubernetesApi, namespace: str) -> None:
+    """A PUT says in its body, too, whom it is for."""
+    answer = await api.put(f"/api/v1/namespaces/{namespace}/configmaps/a", {"data": {}})
+    told = "the name of the object (a based on URL) was undeterminable: name must be provided"
+    assert answer.refusal == (400, "BadRequest", told)
+
+
+async def test_update_with_a_wrong_version_is_refused(api: KubernetesApi, namespace: str) -> None:
+    """A resourceVersion that is no number is nobody's."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    (await api.post(path, config_map("a"))).ok()
+    answer = await api.put(f"{path}/a", config_map("a", resourceVersion="x"))
+    assert (answer.status, answer.message) == (500, 'strconv.ParseUint: parsing "x": invalid syntax')
+
+
+async def test_patch_into_a_wrong_object_is_invalid(api: KubernetesApi, namespace: str) -> None:
+    """What a patch breaks is the patch's fault: 422, whatever it is."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    (await api.post(path, config_map("a"))).ok()
+    wrong_type = await api.patch(f"{path}/a", {"data": {"x": 1}})
+    assert (wrong_type.status, wrong_type.causes) == (422, [("patch", "FieldValueInvalid")])
+    assert wrong_type.message.endswith(
+        "json: cannot unmarshal number into Go struct field ConfigMap.data of type string"
+    )
+    unknown = await api.patch(f"{path}/a", {"dat": {}}, "strategic-merge", fieldValidation="Strict")
+    assert (unknown.status, unknown.causes) == (422, [("patch", "FieldValueInvalid")])
+    assert unknown.message.endswith('strict decoding error: unknown field "dat"')
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch", "code"),
+    [
+        pytest.param("strategic-merge", [], 400, id="a list for an object"),
+        pytest.param("json", {}, 400, id="an object for a list"),
+        pytest.param("json", [{"op": "shake", "path": "/data"}], 422, id="an operation that is none"),
+        pytest.param("merge", b"{", 400, id="no JSON"),
+    ],
+)
+async def test_patch_of_the_wrong_shape_is_refused(
+    api: KubernetesApi, namespace: str, kind: str, patch: Any, code: int
+) -> None:
+    """A patch has the shape that its content type says."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    (await api.post(path, config_map("a"))).ok()
+    answer = await api.patch(f"{path}/a", patch, kind)
+    assert (answer.status, answer.body["kind"]) == (code, "Status")
 
 
 async def test_create_taken_name_already_exists(api: KubernetesApi, namespace: str) -> None:

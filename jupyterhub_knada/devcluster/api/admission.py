@@ -51,6 +51,12 @@ def prepare(store: Store, request: Request, body: Json) -> None:
             pass
 
 
+def complete(resource: kinds.Resource, body: Json) -> None:
+    """Put back into an updated object what no object of its kind is without, in place."""
+    if resource is kinds.PODS:
+        _tolerate_outages(body["spec"])
+
+
 def check(store: Store, request: Request, new: Json, old: Json | None) -> None:
     """Let the cluster's own limits speak last.
 
@@ -93,6 +99,11 @@ def _prepare_pod(store: Store, request: Request, pod: Json) -> None:
     if not spec.get("imagePullSecrets") and found.body.get("imagePullSecrets"):
         spec["imagePullSecrets"] = found.body["imagePullSecrets"]
     _prioritize(request, pod)
+    _tolerate_outages(spec)
+
+
+def _tolerate_outages(spec: Json) -> None:
+    """Give a pod some minutes on a node that is not heard of."""
     tolerations = spec.setdefault("tolerations", [])
     for key in (NOT_READY, UNREACHABLE):
         if not any(_tolerates_eviction(item, key) for item in tolerations):

@@ -21,7 +21,7 @@ def read_body(body: bytes, kind: str) -> Any:
 
     Args:
         body: what came.
-        kind: what the address expects, for the sentence.
+        kind: what the address expects, for the sentence; empty: a patch.
 
     Raises:
         ApiError: 400 for anything else.
@@ -29,7 +29,8 @@ def read_body(body: bytes, kind: str) -> Any:
     try:
         return parse_json(body)
     except DecodeError as error:
-        text = f"the object provided is unrecognized (must be of type {kind}): {error}"
+        expected = f"the object provided is unrecognized (must be of type {kind})"
+        text = f"{expected if kind else 'error decoding patch'}: {error}"
         raise statuses.bad_request(text) from error
 
 
@@ -50,11 +51,31 @@ def decode(request: Request, body: Any) -> Json:
     return read_object(request, body, resource.type)
 
 
+def decode_patched(request: Request, body: Json) -> Json:
+    """Give the object that a patch made, as `decode` does; what is wrong with it is the patch's fault.
+
+    Raises:
+        ApiError: 422 for what `decode` refuses with 400. The object itself is not shown: it may be a secret.
+    """
+    resource = request.resource
+    try:
+        return decode(request, body)
+    except statuses.ApiError as refusal:
+        why = refusal.message.removeprefix(f"{_cannot(resource.kind, resource.version, resource.kind)}: ")
+        error = statuses.invalid("patch", "<patched object>", why)
+        details = {"causes": [{"reason": error.reason, "message": error.body, "field": error.field}]}
+        raise statuses.ApiError(422, "Invalid", f' "" is invalid: {error}', details) from refusal
+
+
+def _cannot(kind: str, version: str, expected: str) -> str:
+    return f'{kind} in version "{version}" cannot be handled as a {expected}'
+
+
 def read_object(request: Request, body: Json, type_name: str) -> Json:
     """Read a body as a given struct, with its defaults; for subresources that have another kind."""
     resource = request.resource
     kind = type_name.split(".", 1)[1]
-    cannot = f'{kind} in version "{resource.version}" cannot be handled as a {kind}'
+    cannot = _cannot(kind, resource.version, kind)
     decoder = Decoder()
     try:
         decoded = decoder.read(body, type_name)
@@ -79,7 +100,7 @@ def _check_kind(resource: kinds.Resource, body: Json) -> None:
         return
     other = kinds.resource_of(api_version, kind)
     version = api_version.rpartition("/")[2]
-    cannot = f'{kind} in version "{version}" cannot be handled as a {resource.kind}'
+    cannot = _cannot(kind, version, resource.kind)
     if other is not None and other.storage != resource.storage:
         ours = f"{resource.type.split('.', maxsplit=1)[0]}.{resource.kind}"
         text = f"{cannot}: converting (v1.{kind}) to ({ours}): unknown conversion"

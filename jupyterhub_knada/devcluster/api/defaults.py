@@ -76,6 +76,7 @@ def _constants(value: Json, type_name: str) -> None:
 
 def _pod(pod: Json) -> None:
     spec = pod["spec"]
+    _addresses(pod["status"])
     for container in [*(spec.get("containers") or []), *spec.get("initContainers", [])]:
         _container(container)
     if spec.get("hostNetwork"):
@@ -85,6 +86,16 @@ def _pod(pod: Json) -> None:
     for volume in spec.get("volumes", []):
         if not any(key != "name" for key in volume):
             volume["emptyDir"] = {}
+
+
+def _addresses(status: Json) -> None:
+    """Keep a pod's address and its list of addresses in step: the one address counts."""
+    addresses = status.get("podIPs", [])
+    if status.get("podIP"):
+        if not addresses or addresses[0].get("ip") != status["podIP"]:
+            status["podIPs"] = [{"ip": status["podIP"]}]
+    elif addresses:
+        status["podIP"] = addresses[0].get("ip", "")
 
 
 def _container(container: Json) -> None:

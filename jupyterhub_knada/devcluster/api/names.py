@@ -54,19 +54,6 @@ def dns_subdomain_errors(text: str) -> list[str]:
     return [*errors, _regex(message, _SHOWN_SUBDOMAIN, "example.com")]
 
 
-def dns1035_errors(text: str) -> list[str]:
-    """Check an RFC 1035 label: names of services on API servers without the relaxed rule."""
-    errors = [_length(LABEL_LENGTH)] if len(text.encode()) > LABEL_LENGTH else []
-    pattern = "[a-z]([-a-z0-9]*[a-z0-9])?"
-    if re.fullmatch(pattern, text):
-        return errors
-    message = (
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic"
-        " character, and end with an alphanumeric character"
-    )
-    return [*errors, _regex(message, pattern, "my-name", "abc-123")]
-
-
 def path_segment_errors(text: str) -> list[str]:
     """Check a name that only has to fit into an address: roles and their bindings."""
     if text in (".", ".."):

@@ -9,7 +9,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub_knada.devcluster.api import admission, kinds, patches, statuses, strategies, validation
-from jupyterhub_knada.devcluster.api.decoding import decode
+from jupyterhub_knada.devcluster.api.decoding import decode, decode_patched
 from jupyterhub_knada.devcluster.api.events import to_new
 from jupyterhub_knada.devcluster.api.requests import Request
 from jupyterhub_knada.devcluster.api.store import Stored
@@ -70,6 +70,11 @@ class Objects:
         resource = request.resource
         decoded = decode(request, body)
         _check_namespace(request, decoded)
+        if not decoded["metadata"].get("name"):
+            name = f"{request.name} based on URL"
+            raise statuses.bad_request(
+                f"the name of the object ({name}) was undeterminable: name must be provided"
+            )
         _check_name(request, decoded)
         current = self.store.get(resource, request.namespace, request.name)
         if current is None:
@@ -96,7 +101,7 @@ class Objects:
         shown = view(resource, current.body)
         typed = {"kind": resource.kind, "apiVersion": resource.group_version} | shown
         patched = patches.apply_patch(kind, typed, patch, resource.type)
-        decoded = decode(request, patched)
+        decoded = decode_patched(request, patched)
         _check_namespace(request, decoded)
         _check_name(request, decoded)
         return self._replace(request, current, decoded)
@@ -108,10 +113,15 @@ class Objects:
             text = "must be specified for an update"
             error = statuses.invalid("metadata.resourceVersion", "", text)
             raise statuses.invalid_object(resource, request.name, [error])
+        if version and not (version.isascii() and version.isdigit()):
+            shown = statuses.go_quote(version)
+            raise statuses.internal(f"strconv.ParseUint: parsing {shown}: invalid syntax")
         if version and version != str(current.revision):
             raise statuses.conflict(resource, request.name, statuses.MODIFIED)
         decoded["metadata"]["resourceVersion"] = str(current.revision)
         strategies.carry_over(request, decoded, current.body)
+        if not request.subresource:
+            admission.complete(resource, decoded)
         new = strategies.canonical(resource, decoded)
         validation.check_update(request, new, current.body)
         if not request.subresource:

@@ -30,7 +30,8 @@ def apply_patch(kind: str, current: Json, patch: Any, type_name: str) -> Json:
     if kind == JSON_PATCH:
         return _json_patch(copy.deepcopy(current), patch)
     if not isinstance(patch, dict):
-        raise statuses.bad_request("error decoding patch: json: cannot unmarshal the body into a map")
+        text = "json: cannot unmarshal array into Go value of type map[string]interface {}"
+        raise statuses.bad_request(text)
     if kind == MERGE:
         return dict(merge(current, patch))
     return strategic_merge(current, patch, type_name)
@@ -121,12 +122,13 @@ def _merge_list(current: list[Any], patch: list[Any], declared: Field) -> list[A
 
 
 class _PathError(Exception):
-    """A JSON patch's path that leads nowhere."""
+    """A JSON patch's operation that is none, or whose path leads nowhere."""
 
 
 def _json_patch(document: Json, patch: Any) -> Json:
     if not isinstance(patch, list):
-        raise statuses.bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+        text = "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+        raise statuses.bad_request(f"error decoding patch: {text}")
     if len(patch) > _LARGEST_JSON_PATCH:
         raise statuses.ApiError(
             413,
@@ -159,8 +161,8 @@ def _operate(document: Json, operation: Json) -> Json:
             return _set(document, path, value, must_exist=False)
         case "move":
             return _set(document, path, _take(document, _pointer(operation["from"])), must_exist=False)
-        case other:
-            raise statuses.bad_request(f"Unexpected kind: {other}")
+        case _:
+            raise _PathError
     return document
 
 

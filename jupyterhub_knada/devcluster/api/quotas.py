@@ -135,7 +135,7 @@ def check(store: Store, request: Request, new: Json, old: Json | None) -> None:
     resource = request.resource
     if resource not in COUNTED or request.subresource or request.dry_run:
         return
-    if old is not None and resource is not kinds.CLAIMS:
+    if old is not None and (resource not in (kinds.CLAIMS, kinds.PODS) or old["spec"] == new["spec"]):
         return
     before = usage(resource, old) if old is not None else {}
     wanted = usage(resource, new)

@@ -98,7 +98,9 @@ class Server:
             return self._object(request, self._objects.get(request), 200)
         if verb in ("delete", "deletecollection"):
             return await self._delete(http, request, verb)
-        return self._write(http, request, verb, await _body(http, verb, address.resource.kind))
+        return self._write(
+            http, request, verb, await _body(http, verb, "" if verb == "patch" else address.resource.kind)
+        )
 
     def _answer_path(self, http: web.Request, who: Identity) -> web.Response:
         verb = http.method.lower()

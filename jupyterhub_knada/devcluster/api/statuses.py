@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from jupyterhub_knada.devcluster.api.kinds import Resource
 
-OMITTED: Final = object()
-"""Stands for a value that is not shown in a field's error."""
-
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -56,8 +53,7 @@ def required(field: str, detail: str = "") -> FieldError:
 
 def invalid(field: str, value: Any, detail: str) -> FieldError:
     """Say that a value breaks a rule."""
-    text = "Invalid value" if value is OMITTED else f"Invalid value: {go_value(value)}"
-    return FieldError("FieldValueInvalid", field, _with_detail(text, detail))
+    return FieldError("FieldValueInvalid", field, _with_detail(f"Invalid value: {go_value(value)}", detail))
 
 
 def unsupported(field: str, value: Any, supported: Iterable[str]) -> FieldError:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.storage import Key, Storage
 
 Json = dict[str, Any]
-HISTORY: Final = 5000
+HISTORY: Final = 1000
 """Changes that are remembered per kind; a watch that is further behind gets 410 Gone and lists again."""
 
 

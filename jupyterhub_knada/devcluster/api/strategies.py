@@ -52,8 +52,13 @@ def _first_status(resource: kinds.Resource, body: Json) -> None:
     match resource.kind:
         case "Pod":
             body["status"] = {"phase": "Pending", "qosClass": quality_class(body["spec"])}
-        case "PersistentVolumeClaim" | "PersistentVolume":
+        case "PersistentVolumeClaim":
             body["status"] = {"phase": "Pending"}
+        case "PersistentVolume":
+            body["status"] = {
+                "phase": "Pending",
+                "lastPhaseTransitionTime": body["metadata"]["creationTimestamp"],
+            }
         case "Namespace":
             body["status"] = {"phase": "Active"}
             body["spec"]["finalizers"] = ["kubernetes"]
@@ -100,6 +105,8 @@ def _only_status(resource: kinds.Resource, new: Json, old: Json) -> None:
         new["metadata"]["ownerReferences"] = old["metadata"]["ownerReferences"]
     else:
         new["metadata"].pop("ownerReferences", None)
+    if resource is kinds.VOLUMES and new["status"].get("phase") != old["status"].get("phase"):
+        new["status"]["lastPhaseTransitionTime"] = touch()
     if resource is kinds.PODS:
         new["status"]["qosClass"] = old["status"].get("qosClass", "BestEffort")
 

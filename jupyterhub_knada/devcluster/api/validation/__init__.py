@@ -46,6 +46,8 @@ def check_update(request: Request, new: Json, old: Json) -> None:
     )
     if resource.kind in _RULES and request.subresource == "":
         errors += _RULES[resource.kind](new)
+    if resource.kind in pods.STATUS_RULES and request.subresource == "status":
+        errors += pods.STATUS_RULES[resource.kind](new, old)
     if resource.kind in _UPDATE_RULES and request.subresource == "":
         errors += _UPDATE_RULES[resource.kind](new, old)
     if errors:

@@ -27,7 +27,7 @@ IMMUTABLE: Final = "field is immutable"
 _ANNOTATION_BYTES: Final = 256 * 1024
 _NAME_RULES: Final[dict[str, Callable[[str], list[str]]]] = {
     "Namespace": names.dns_label_errors,
-    "Service": names.dns1035_errors,
+    "Service": names.dns_label_errors,
     "Role": names.path_segment_errors,
     "RoleBinding": names.path_segment_errors,
     "ClusterRole": names.path_segment_errors,

@@ -6,11 +6,11 @@ Source: `pkg/apis/core/validation/validation.go` of 1.36.
 from __future__ import annotations
 
 import copy
+import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import names
 from jupyterhub_knada.devcluster.api.statuses import (
-    OMITTED,
     FieldError,
     duplicate,
     forbidden_value,
@@ -236,16 +236,39 @@ def _without_updatable(new: Json, old: Json) -> Json:
 
 
 def check_pod_status(new: Json, old: Json) -> list[FieldError]:
-    """Check a status: its phase exists; a node that was reported stays."""
+    """Check a status: addresses are addresses, and a container that has ended for good stays ended."""
     status = new["status"]
     errors: list[FieldError] = []
-    nominated = status.get("nominatedNodeName")
-    if nominated:
-        errors += named("status.nominatedNodeName", nominated, label=False)
-    if old["status"].get("qosClass") and status.get("qosClass") != old["status"]["qosClass"]:
-        errors.append(invalid("status.qosClass", OMITTED, "field is immutable"))
+    for index, item in enumerate(status.get("podIPs", [])):
+        errors += _address(f"status.podIPs[{index}]", item.get("ip", ""))
+    if status.get("nominatedNodeName"):
+        errors += named("status.nominatedNodeName", status["nominatedNodeName"], label=False)
+    policy = new["spec"].get("restartPolicy")
+    if policy == "Always":
+        return errors
+    ended = {
+        item["name"]: item["state"]["terminated"]
+        for item in old["status"].get("containerStatuses", [])
+        if "terminated" in item.get("state", {})
+    }
+    for index, item in enumerate(status.get("containerStatuses", [])):
+        last = ended.get(item["name"])
+        if last is None or "terminated" in item.get("state", {}):
+            continue
+        if policy == "Never" or not last.get("exitCode"):
+            path = f"status.containerStatuses[{index}].state"
+            errors.append(forbidden_value(path, "may not be transitioned to non-terminated state"))
     return errors
+
+
+def _address(path: str, text: str) -> list[FieldError]:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return [invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
+    return []
 
 
 RULES: Final[dict[str, Callable[[Json], list[FieldError]]]] = {"Pod": check_pod}
 UPDATE_RULES: Final[dict[str, Callable[[Json, Json], list[FieldError]]]] = {"Pod": check_pod_update}
+STATUS_RULES: Final[dict[str, Callable[[Json, Json], list[FieldError]]]] = {"Pod": check_pod_status}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _LARGEST: Final = 1024 * 1024
+_ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 _IMMUTABLE_DATA: Final = "field is immutable when `immutable` is set"
 _EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -78,6 +79,9 @@ def check_secret(secret: Json) -> list[FieldError]:
         errors.append(too_long("data", _LARGEST))
     kind = secret["type"]
     errors += [required(f"data[{key}]") for key in _REQUIRED_KEYS.get(kind, ()) if key not in data]
+    annotations = secret["metadata"].get("annotations", {})
+    if kind == "kubernetes.io/service-account-token" and not annotations.get(_ACCOUNT_NAME):
+        errors.append(required(f"metadata.annotations[{_ACCOUNT_NAME}]"))
     if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & set(data):
         errors += [required("data[username]"), required("data[password]")]
     if kind in ("kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson"):
