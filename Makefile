@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports docs constraints clean
+.PHONY: help demo test oldest lint types imports docs constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -20,6 +20,9 @@ demo: $(VENV)/.demo ## Run a JupyterHub with sample teams on http://127.0.0.1:80
 test: $(VENV)/.dev ## Install what the tests need and run them all
 	@$(BIN)/python tests/prepare.py
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+oldest: $(VENV)/.dev ## Run the tests with the oldest versions that are supported
+	$(BIN)/nox -s oldest -- $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Check style and format
 	$(BIN)/ruff check .

@@ -102,7 +102,7 @@ class Code(Enum):
     PLATFORM_CLOSED = "KNADA-S011", "A platform file that does not hold"
 
     HUB_SETTING = "KNADA-H001", "A setting of the hub that this package cannot work with"
-    CULLER_STOPPED = "KNADA-H002", "A pass of the culler that stopped nothing because it could not ask the hub"
+    CULLER_STOPPED = "KNADA-H002", "A pass of the culler that stopped nothing: it could not ask the hub"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,33 @@
+"""The ends of what is supported: the oldest and the newest versions, on the Pythons that are there.
+
+`nox` runs all, `nox -s oldest` one; arguments behind `--` go to pytest. `make test` runs the pinned versions of constraints.txt.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+# 3.14 is what zero-to-jupyterhub's hub image runs.
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+DEV = ("--group", "test", "-e", ".[demo]")
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that pyproject.toml allows, on the Python that nox runs on."""
+    session.install("--resolution", "lowest-direct", *DEV)
+    session.run("python", "tests/prepare.py")
+    # Old versions warn of what newer ones mended; what they do is what counts here.
+    session.run("python", "-m", "pytest", "-W", "ignore", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def newest(session: nox.Session) -> None:
+    """Run the tests with the newest versions that are published, pre-releases not counted."""
+    session.install("--upgrade", *DEV)
+    session.run("python", "tests/prepare.py")
+    session.run("python", "-m", "pytest", *session.posargs)
