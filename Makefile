@@ -38,7 +38,6 @@ docs: $(VENV)/.dev ## Build the documentation; warnings are errors
 	$(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html
 
 constraints: $(VENV)/.dev ## Move constraints.txt to the newest versions
-	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url \
 		--custom-compile-command "make constraints" --extra demo --group dev -o constraints.txt pyproject.toml
 
@@ -49,7 +48,6 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found; install one, or name it: make PYTHON=/path/to/python3 …" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) (once, a minute or two) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
 
 # An installation that is cut short leaves no stamp, so the next run takes it up again.
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
@@ -57,5 +55,6 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"  # the first with --group
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]' --group dev
 	@touch $(VENV)/.demo $@

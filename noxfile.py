@@ -1,6 +1,7 @@
 """The ends of what is supported: the oldest and the newest versions, on the Pythons that are there.
 
-`nox` runs all, `nox -s oldest` one; arguments behind `--` go to pytest. `make test` runs the pinned versions of constraints.txt.
+`nox` runs all, `nox -s oldest` one; arguments behind `--` go to pytest.
+`make test` runs what constraints.txt pins.
 """
 
 from __future__ import annotations
