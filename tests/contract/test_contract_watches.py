@@ -136,6 +136,19 @@ async def test_watch_initial_events_end_with_a_bookmark(api: KubernetesApi, path
     assert second["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
+async def test_watch_bookmark_says_where_a_silent_watch_is(api: KubernetesApi, path: str) -> None:
+    """Who asks for bookmarks learns the revision before the end, though nothing happened here."""
+    revision = await _revision(api, path)
+    query = {"resourceVersion": revision, "allowWatchBookmarks": "true", "timeoutSeconds": 4}
+    async with api.watch(path, **query) as watching:
+        events = await watching.rest()
+    assert events
+    assert {event["type"] for event in events} == {"BOOKMARK"}
+    last = events[-1]["object"]
+    assert (last["kind"], last["apiVersion"]) == ("Secret", "v1")
+    assert int(last["metadata"]["resourceVersion"]) >= int(revision)
+
+
 async def test_watch_disconnected_reader_does_not_disturb(api: KubernetesApi, path: str) -> None:
     """A reader that goes away in the middle leaves the others and the objects alone."""
     revision = await _revision(api, path)

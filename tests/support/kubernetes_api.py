@@ -116,7 +116,7 @@ class KubernetesApi:
             context = ssl.create_default_context(cafile=self.config.authority)
         headers = {"Authorization": f"Bearer {self.config.token}"} if self.config.token else {}
         self.session = aiohttp.ClientSession(
-            base_url=self.config.server, headers=headers, connector=aiohttp.TCPConnector(ssl=context)
+            base_url=self.config.server, headers=headers, connector=aiohttp.TCPConnector(ssl=context, limit=0)
         )
         return self
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.kinds import Resource
 
 _ON_NAMESPACES: Final = frozenset({"status", "finalize"})
+"""What stands behind a namespace's name without being a resource in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Address:
 
     def _takes(self, verb: str) -> bool:
         if self.subresource:
-            allowed = {"binding": {"create"}, "log": {"get"}, "finalize": {"update"}}
+            allowed = {"binding": {"create"}, "log": {"get"}}
             return verb in allowed.get(self.subresource, {"get", "update", "patch"})
         if verb not in self.resource.verbs:
             return False

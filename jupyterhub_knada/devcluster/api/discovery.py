@@ -91,9 +91,7 @@ def _resource_list(resources: list[kinds.Resource]) -> Json:
 
 
 def _subresource(resource: kinds.Resource, name: str) -> Json:
-    verbs = {"binding": ["create"], "log": ["get"], "finalize": ["update"]}.get(
-        name, ["get", "patch", "update"]
-    )
+    verbs = {"binding": ["create"], "log": ["get"]}.get(name, ["get", "patch", "update"])
     return {
         "name": f"{resource.plural}/{name}",
         "singularName": "",

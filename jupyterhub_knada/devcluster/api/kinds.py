@@ -73,7 +73,7 @@ NAMESPACES: Final = Resource(
     "core.Namespace",
     namespaced=False,
     short_names=("ns",),
-    subresources=frozenset({"status", "finalize"}),
+    subresources=_STATUS,
     verbs=_VERBS - {"deletecollection"},
     fields=("status.phase",),
     own_field_words=True,

@@ -1,4 +1,4 @@
-"""Calls that are no plain objects: binding a pod, asking for rights, finalizing a namespace."""
+"""Calls that are no plain objects: binding a pod, asking for rights."""
 
 from __future__ import annotations
 
@@ -100,8 +100,3 @@ def review_access(objects: Objects, request: Request, body: Any) -> Json:
         allowed = rbac.allows_path(objects.store, request.who, path.get("verb", ""), path.get("path", ""))
     kind = {"kind": request.resource.kind, "apiVersion": request.resource.group_version}
     return kind | review | {"status": {"allowed": allowed}}
-
-
-def finalize(objects: Objects, request: Request, body: Any) -> Stored:
-    """Take a namespace's finalizers away; one that is ending goes with the last."""
-    return objects.update(request, body)[0]

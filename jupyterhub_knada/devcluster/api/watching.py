@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 BOOKMARK_SECONDS: Final = 5.0
 """How long a watch that asked for bookmarks is silent at most; a real API server takes about a minute."""
+_LAST_BOOKMARK_SECONDS: Final = 2.0
+"""How long before its end a watch is told for the last time where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +246,11 @@ class Watch:
             if line is not None:
                 yield line
 
-    async def _wait(self, waiter: asyncio.Event, seconds: float) -> bool:
+    async def _wait(self, waiter: asyncio.Event, remaining: float) -> bool:
         """Wait for a change; False when there is none and it is time for a bookmark or for the end."""
+        pause = remaining - _LAST_BOOKMARK_SECONDS if remaining > _LAST_BOOKMARK_SECONDS else remaining
         try:
-            async with asyncio.timeout(max(0.0, min(seconds, BOOKMARK_SECONDS))):
+            async with asyncio.timeout(max(0.0, min(pause, BOOKMARK_SECONDS))):
                 await waiter.wait()
         except TimeoutError:
             return waiter.is_set()
