@@ -64,8 +64,7 @@ def _rule(resources: str, verbs: str, group: str = "", **more: Any) -> Json:
             "GET",
             "/api/v1/namespaces/{ns}/secrets/s",
             'secrets "s" is forbidden: User "nobody" cannot get resource "secrets" in API group "" in the'
-            " namespace"
-            ' "{ns}"',
+            ' namespace "{ns}"',
             id="get",
         ),
         pytest.param(
@@ -86,32 +85,28 @@ def _rule(resources: str, verbs: str, group: str = "", **more: Any) -> Json:
             "GET",
             "/api/v1/namespaces/{ns}/pods/p/log",
             'pods "p" is forbidden: User "nobody" cannot get resource "pods/log" in API group "" in the'
-            " namespace"
-            ' "{ns}"',
+            ' namespace "{ns}"',
             id="subresource",
         ),
         pytest.param(
             "GET",
             "/api/v1/namespaces/{ns}",
             'namespaces "{ns}" is forbidden: User "nobody" cannot get resource "namespaces" in API group'
-            ' "" in the'
-            ' namespace "{ns}"',
+            ' "" in the namespace "{ns}"',
             id="namespace",
         ),
         pytest.param(
             "POST",
             "/api/v1/namespaces",
-            'namespaces is forbidden: User "nobody" cannot create resource "namespaces" in API group "" at'
-            " the cluster"
-            " scope",
+            'namespaces is forbidden: User "nobody" cannot create resource "namespaces" in API group ""'
+            " at the cluster scope",
             id="create a namespace",
         ),
         pytest.param(
             "GET",
             "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles",
             'roles.rbac.authorization.k8s.io is forbidden: User "nobody" cannot list resource "roles" in'
-            " API group"
-            ' "rbac.authorization.k8s.io" in the namespace "{ns}"',
+            ' API group "rbac.authorization.k8s.io" in the namespace "{ns}"',
             id="another group",
         ),
     ],

@@ -90,8 +90,7 @@ async def test_delete_other_uid_is_a_conflict(api: KubernetesApi, namespace: str
     answer = await api.delete(f"{path}/a", {"preconditions": {"uid": "other"}})
     sentence = (
         'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (other) does not'
-        " match the UID"
-        f" in record ({made['uid']}). The object might have been deleted and then recreated"
+        f" match the UID in record ({made['uid']}). The object might have been deleted and then recreated"
     )
     assert answer.refusal == (409, "Conflict", sentence)
     answer = await api.delete(f"{path}/a", {"preconditions": {"resourceVersion": "1"}})

@@ -75,8 +75,7 @@ async def test_quota_counts_what_is_there(api: KubernetesApi, namespace: str) ->
             {"limits": {"nvidia.com/gpu": "1"}},
             {"limits": {"nvidia.com/gpu": "1"}},
             "exceeded quota: q, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=1,"
-            " limited:"
-            " requests.nvidia.com/gpu=1",
+            " limited: requests.nvidia.com/gpu=1",
             id="devices",
         ),
         pytest.param(

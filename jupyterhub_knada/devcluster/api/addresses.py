@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 
 _ON_NAMESPACES: Final = frozenset({"status", "finalize"})
 """What stands behind a namespace's name without being a resource in it."""
+_UNSERVED: Final = frozenset(
+    [
+        "attach",
+        "ephemeralcontainers",
+        "eviction",
+        "exec",
+        "finalize",
+        "portforward",
+        "proxy",
+        "resize",
+        "token",
+    ]
+)
+"""Subresources that a real API server has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,11 @@ class Address:
 
 
 def parse_address(path: str) -> Address | None:
-    """Read a path below `/api/v1` or `/apis/GROUP/v1`; None where it names no resource that is served."""
+    """Read a path below `/api/v1` or `/apis/GROUP/v1`; None where it names no resource that is served.
+
+    Raises:
+        ApiError: 501 for what only a real API server has.
+    """
     match path.strip("/").split("/"):
         case ["api", "v1", first, *rest]:
             return _resource("", [first, *rest])
@@ -84,6 +102,8 @@ def _resource(group: str, parts: list[str]) -> Address | None:
     if namespace and not resource.namespaced:
         return None
     name, subresource = (*more, "", "")[:2]
+    if subresource in _UNSERVED:
+        raise statuses.not_served(f"{resource.plural}/{subresource}")
     if subresource and subresource not in resource.subresources:
         return None
     if resource.namespaced and name and not namespace:

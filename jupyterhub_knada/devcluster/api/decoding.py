@@ -44,8 +44,7 @@ def decode(request: Request, body: Any) -> Json:
     if not isinstance(body, dict):
         raise statuses.bad_request(
             f"the object provided is unrecognized (must be of type {resource.kind}): couldn't get"
-            " version/kind; json"
-            " parse error: json: cannot unmarshal the body into an object"
+            " version/kind; json parse error: json: cannot unmarshal the body into an object"
         )
     _check_kind(resource, body)
     return read_object(request, body, resource.type)

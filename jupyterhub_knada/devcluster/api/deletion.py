@@ -127,15 +127,13 @@ def _check_preconditions(request: Request, current: Stored, options: DeleteOptio
     if options.uid and options.uid != uid:
         told = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). The"
-            " object might"
-            " have been deleted and then recreated"
+            " object might have been deleted and then recreated"
         )
         raise _conflict(request, told)
     if options.revision and options.revision != str(current.revision):
         told = (
             f"the ResourceVersion in the precondition ({options.revision}) does not match the"
-            " ResourceVersion in"
-            f" record ({current.revision}). The object might have been modified"
+            f" ResourceVersion in record ({current.revision}). The object might have been modified"
         )
         raise _conflict(request, told)
 

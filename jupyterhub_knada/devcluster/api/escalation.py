@@ -51,8 +51,7 @@ def check(store: Store, request: Request, new: Json, old: Json | None) -> None:
         told = "\n".join(_told(part) for part in missing)
         why = (
             f'user "{request.who.user}" (groups=[{groups}]) is attempting to grant RBAC permissions not'
-            " currently"
-            f" held:\n{told}"
+            f" currently held:\n{told}"
         )
         raise statuses.forbidden(request.resource, name, why)
 

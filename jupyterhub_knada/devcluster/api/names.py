@@ -35,8 +35,7 @@ def dns_label_errors(text: str) -> list[str]:
         return [*errors, "must not contain dots"]
     message = (
         "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must"
-        " start and"
-        " end with an alphanumeric character"
+        " start and end with an alphanumeric character"
     )
     return [*errors, _regex(message, _LABEL, "my-name", "123-abc")]
 
@@ -48,8 +47,7 @@ def dns_subdomain_errors(text: str) -> list[str]:
         return errors
     message = (
         "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.',"
-        " and must"
-        " start and end with an alphanumeric character"
+        " and must start and end with an alphanumeric character"
     )
     return [*errors, _regex(message, _SHOWN_SUBDOMAIN, "example.com")]
 
@@ -68,8 +66,7 @@ def label_key_errors(text: str) -> list[str]:
     if text.count("/") > 1:
         message = (
             "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and"
-            " end with"
-            " an alphanumeric character"
+            " end with an alphanumeric character"
         )
         told = _regex(message, _QUALIFIED, "MyName", "my.name", "123-abc")
         return [told + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
@@ -84,8 +81,7 @@ def label_key_errors(text: str) -> list[str]:
     if not re.fullmatch(_QUALIFIED, name):
         message = (
             "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end"
-            " with an"
-            " alphanumeric character"
+            " with an alphanumeric character"
         )
         errors.append(_regex(message, _QUALIFIED, "MyName", "my.name", "123-abc"))
     return errors
@@ -99,8 +95,7 @@ def label_value_errors(text: str) -> list[str]:
         return errors
     message = (
         "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and"
-        " must"
-        " start and end with an alphanumeric character"
+        " must start and end with an alphanumeric character"
     )
     return [
         *errors,

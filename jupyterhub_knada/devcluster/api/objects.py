@@ -165,8 +165,7 @@ def _uid_mismatch(resource: Resource, uid: str, current: Stored) -> str:
     found = current.body["metadata"]["uid"]
     return (
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg:"
-        " Precondition"
-        f" failed: UID in precondition: {uid}, UID in object meta: {found}"
+        f" Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
     )
 
 

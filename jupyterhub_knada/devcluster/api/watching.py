@@ -145,12 +145,10 @@ def _expired_token(options: ListOptions, error: statuses.ApiError) -> statuses.A
         return error
     refusal = statuses.expired(
         "The provided continue parameter is too old to display a consistent list result. You can start a"
-        " new list"
-        " without the continue parameter, or use the continue token in this response to retrieve the"
-        " remainder of the"
-        " results. Continuing with the provided token results in an inconsistent list - objects that were"
-        " created,"
-        " modified, or deleted between the time the first chunk was returned and now may show up in the list."
+        " new list without the continue parameter, or use the continue token in this response to retrieve"
+        " the remainder of the results. Continuing with the provided token results in an inconsistent list"
+        " - objects that were created, modified, or deleted between the time the first chunk was returned"
+        " and now may show up in the list."
     )
     refusal.metadata = {"continue": _Token(-1, _Token.decode(options.token).after).encode()}
     return refusal

@@ -143,10 +143,8 @@ class Volumes(Controller):
             claim = self.objects.edit(kinds.CLAIMS, claim, body)
         message = (
             f"Waiting for a volume to be created either by the external provisioner '{name}' or manually"
-            " by the"
-            " system administrator. If volume creation is delayed, please verify that the provisioner is"
-            " running and"
-            " correctly registered."
+            " by the system administrator. If volume creation is delayed, please verify that the"
+            " provisioner is running and correctly registered."
         )
         self._tell(claim, "ExternalProvisioning", message)
 
