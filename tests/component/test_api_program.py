@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -185,6 +187,16 @@ def test_program_damaged_state_is_told(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "objects.sqlite: file is not a database; move it away or choose another folder" in done.stderr
     assert (tmp_path / "state" / "objects.sqlite").read_bytes().startswith(b"not a database")
+
+
+def test_program_state_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
+    """Objects that another version left are named, never dropped."""
+    assert _end(start_program(tmp_path)) == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "objects.sqlite")) as database, database:
+        database.execute("INSERT INTO objects VALUES ('bananas', '', 'b', 1, '{}')")
+    done = _run("--state-dir", str(tmp_path / "state"))
+    assert done.returncode == 1
+    assert "the state folder holds bananas, which is not served; choose another one" in done.stderr
 
 
 def test_program_private_files_are_private(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import statuses
+from jupyterhub_knada.devcluster.api.storage import StateError
 
 if TYPE_CHECKING:
     import asyncio
@@ -121,11 +122,17 @@ class Store:
     """All collections over one file."""
 
     def __init__(self, storage: Storage, kinds: Iterable[str]) -> None:
-        """Load what an earlier run left; its history is gone, as after a compaction of etcd."""
+        """Load what an earlier run left; its history is gone, as after a compaction of etcd.
+
+        Raises:
+            StateError: it left objects of a kind that is not served any more.
+        """
         self._storage = storage
         self.revision = storage.revision() or 1
         self._collections = {kind: Collection(self.revision) for kind in kinds}
         for kind, key, revision, body in storage.load():
+            if kind not in self._collections:
+                raise StateError(f"the state folder holds {kind}, which is not served; choose another one")
             self._collections[kind].objects[key] = Stored(key, revision, body)
 
     def end_watches(self) -> None:
