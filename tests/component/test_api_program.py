@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,12 +32,30 @@ def _admin(folder: Path) -> KubernetesApi:
     return KubernetesApi(Kubeconfig.load(folder / "admin.kubeconfig"))
 
 
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Give `start_program`; what a failed test leaves running is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: Any) -> subprocess.Popen[str]:
+        started.append(start_program(*arguments))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait(timeout=_SECONDS)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
 def _end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
     process.send_signal(number)
-    code = process.wait(timeout=_SECONDS)
-    assert process.stdout is not None
-    process.stdout.close()
-    return code
+    return process.wait(timeout=_SECONDS)
 
 
 @pytest.fixture
@@ -47,9 +66,9 @@ def port() -> str:
         return str(found.getsockname()[1])
 
 
-async def test_program_killed_loses_nothing_acknowledged(tmp_path: Path, port: str) -> None:
+async def test_program_killed_loses_nothing_acknowledged(start: Start, tmp_path: Path, port: str) -> None:
     """After a SIGKILL in the middle of writing, everything that was answered is there, and counts on."""
-    process = start_program(tmp_path, "--port", port)
+    process = start(tmp_path, "--port", port)
     made: dict[str, int] = {}
     async with _admin(tmp_path) as api:
 
@@ -64,7 +83,7 @@ async def test_program_killed_loses_nothing_acknowledged(tmp_path: Path, port: s
             await asyncio.sleep(0)
         assert _end(process, signal.SIGKILL) == -signal.SIGKILL
         await asyncio.gather(*writers, return_exceptions=True)
-    process = start_program(tmp_path, "--port", port)
+    process = start(tmp_path, "--port", port)
     async with _admin(tmp_path) as api:
         listed = (await api.get(_MAPS)).ok()
         found = {
@@ -76,15 +95,15 @@ async def test_program_killed_loses_nothing_acknowledged(tmp_path: Path, port: s
     assert _end(process) == 0
 
 
-async def test_program_restarted_forgets_history_only(tmp_path: Path, port: str) -> None:
+async def test_program_restarted_forgets_history_only(start: Start, tmp_path: Path, port: str) -> None:
     """A watch from before the restart gets 410 and lists again; tokens and objects hold."""
-    process = start_program(tmp_path, "--port", port)
+    process = start(tmp_path, "--port", port)
     async with _admin(tmp_path) as api:
         before = (await api.post(_MAPS, config_map("a"))).ok()
         (await api.post(_MAPS, config_map("b"))).ok()
     token = Kubeconfig.load(tmp_path / "admin.kubeconfig").token
     assert _end(process) == 0
-    process = start_program(tmp_path, "--port", port)
+    process = start(tmp_path, "--port", port)
     assert Kubeconfig.load(tmp_path / "admin.kubeconfig").token == token
     async with _admin(tmp_path) as api:
         assert (await api.get(f"{_MAPS}/a")).ok() == before
@@ -102,15 +121,13 @@ async def test_program_restarted_forgets_history_only(tmp_path: Path, port: str)
     assert _end(process) == 0
 
 
-async def test_program_terminated_ends_open_watches(tmp_path: Path) -> None:
+async def test_program_terminated_ends_open_watches(start: Start, tmp_path: Path) -> None:
     """SIGTERM ends watches as their time would, and the program with code 0."""
-    process = start_program(tmp_path)
+    process = start(tmp_path)
     async with _admin(tmp_path) as api, api.watch(_MAPS) as watching:
         process.send_signal(signal.SIGTERM)
         assert await watching.rest() == []
     assert process.wait(timeout=_SECONDS) == 0
-    assert process.stdout is not None
-    process.stdout.close()
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -150,9 +167,9 @@ def test_program_wrong_use_is_told(tmp_path: Path, arguments: list[str], code: i
     assert "Traceback" not in done.stderr
 
 
-def test_program_second_one_on_a_folder_is_refused(tmp_path: Path) -> None:
+def test_program_second_one_on_a_folder_is_refused(start: Start, tmp_path: Path) -> None:
     """Two programs never write the same objects."""
-    process = start_program(tmp_path)
+    process = start(tmp_path)
     done = _run("--state-dir", str(tmp_path / "state"))
     assert _end(process) == 0
     assert (done.returncode, done.stdout) == (1, "")
@@ -189,9 +206,9 @@ def test_program_damaged_state_is_told(tmp_path: Path) -> None:
     assert (tmp_path / "state" / "objects.sqlite").read_bytes().startswith(b"not a database")
 
 
-def test_program_state_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
+def test_program_state_of_an_unknown_kind_is_told(start: Start, tmp_path: Path) -> None:
     """Objects that another version left are named, never dropped."""
-    assert _end(start_program(tmp_path)) == 0
+    assert _end(start(tmp_path)) == 0
     with contextlib.closing(sqlite3.connect(tmp_path / "state" / "objects.sqlite")) as database, database:
         database.execute("INSERT INTO objects VALUES ('bananas', '', 'b', 1, '{}')")
     done = _run("--state-dir", str(tmp_path / "state"))
@@ -199,10 +216,10 @@ def test_program_state_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
     assert "the state folder holds bananas, which is not served; choose another one" in done.stderr
 
 
-def test_program_private_files_are_private(tmp_path: Path) -> None:
+def test_program_private_files_are_private(start: Start, tmp_path: Path) -> None:
     """Tokens lie in files that only their owner reads, and are never printed."""
     ready = tmp_path / "ready"
-    process = start_program(tmp_path, "--ready-file", str(ready))
+    process = start(tmp_path, "--ready-file", str(ready))
     token = Kubeconfig.load(tmp_path / "admin.kubeconfig").token
     assert token is not None
     for file in (tmp_path / "admin.kubeconfig", tmp_path / "state" / "tokens.csv"):
@@ -224,11 +241,11 @@ async def test_cluster_without_tokens_takes_everybody(tmp_path: Path) -> None:
             assert (await api.get("/api/v1/namespaces/default")).status == 200
 
 
-async def test_cluster_reads_a_static_token_file(tmp_path: Path) -> None:
+async def test_cluster_reads_a_static_token_file(start: Start, tmp_path: Path) -> None:
     """kube-apiserver's token file is taken as it is."""
     tokens = tmp_path / "tokens.csv"
     tokens.write_text('abc,ada,1,"system:masters,others"\ndef,bob,2\n', encoding="utf-8")
-    process = start_program(tmp_path, "--tokens", str(tokens), "--kubeconfig", f"bob={tmp_path / 'bob'}")
+    process = start(tmp_path, "--tokens", str(tokens), "--kubeconfig", f"bob={tmp_path / 'bob'}")
     async with KubernetesApi(Kubeconfig.load(tmp_path / "bob")) as api:
         answer = await api.get("/api/v1/pods")
         assert answer.message.startswith('pods is forbidden: User "bob" cannot list')
