@@ -169,11 +169,3 @@ class RefusedError(KnadaError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
-
-
-class TeamFilesError(KnadaError):
-    """Raised where team files must hold and do not; carries every problem."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = sort_problems(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
     from tests.support.demo_process import DemoProcess
 
@@ -120,6 +121,7 @@ def test_member_of_two_teams_works_in_both_without_mixing_them(
     shoot(page, "spawn-page")
 
     start(page, demo, "Team Analyse", "Large")
+    expect(page.get_by_role("progressbar")).to_be_visible()
     shoot(page, "starting")
     open_notebook(page)
     shown = run_cell(page, SHOW_VALUES)
@@ -166,8 +168,57 @@ def test_gpu_profile_that_fits_no_node_fails_in_words(page: Page, demo: DemoProc
     """A profile that no machine can carry says which resource is missing, while waiting and in the end."""
     sign_in(page, demo, "per")
     start(page, demo, "Team Modell", "GPU")
-    expect(page.get_by_text(re.compile("GPU")).first).to_be_visible()
+    expect(page.get_by_text("none has a free GPU").first).to_be_visible()
     shoot(page, "gpu-waiting")
-    expect(page.get_by_text(re.compile("GPU.*", re.DOTALL)).first).to_be_visible()
-    expect(page.get_by_text(re.compile("failed", re.IGNORECASE)).first).to_be_visible(timeout=150_000)
+    failed = page.get_by_text(re.compile("not ready after 60 seconds.*none has a free GPU", re.DOTALL))
+    expect(failed.first).to_be_visible(timeout=150_000)
     shoot(page, "gpu-failed")
+
+
+def test_spawn_page_without_javascript_starts_what_was_chosen(browser: Browser, demo: DemoProcess) -> None:
+    """A browser that runs no script gets the same server, here with the classic interface."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, demo, "kari")
+    start(page, demo, "Team Pensjon", "Classic Notebook")
+    deadline = time.monotonic() + 120
+    while not page.url.endswith("/user/kari/tree"):
+        assert time.monotonic() < deadline, page.url
+        # Leads to the server as soon as it runs, and to the waiting page before.
+        page.goto(f"{demo.url}/hub/spawn")
+    context.close()
+
+
+def test_spawn_page_by_keyboard_sends_what_was_chosen(page: Page, demo: DemoProcess) -> None:
+    """Tab and arrow keys reach each team and profile, Enter starts."""
+    sign_in(page, demo, "anna")
+    page.goto(f"{demo.url}/hub/spawn")
+    sent: list[str] = []
+
+    def keep(route: Route) -> None:
+        if route.request.method == "POST":
+            sent.append(route.request.post_data or "")
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/hub/spawn*", keep)
+    tab_to(page, "team")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("radio", name="Team Analyse", exact=True)).to_be_checked()
+    tab_to(page, "profile:analyse")
+    page.keyboard.press("ArrowDown")
+    with page.expect_event("requestfailed"):
+        page.keyboard.press("Enter")
+    fields = dict(re.findall(r'name="([^"]+)"\r\n\r\n([^\r]*)\r\n', sent[0]))
+    assert (fields["team"], fields["profile:analyse"]) == ("analyse", "large")
+
+
+def tab_to(page: Page, field: str) -> None:
+    """Press Tab until a field of this name has the focus."""
+    for _ in range(30):
+        if page.evaluate("document.activeElement.name") == field:
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"Tab never reached {field}")

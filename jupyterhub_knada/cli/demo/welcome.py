@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +33,7 @@ JupyterHub with jupyterhub-knada: {demo.url}   (DEMO: this machine only, no isol
     1. Sign in as anna, start Pensjon / Standard, and in a notebook run:
          import os; os.environ["KNADA_TEAM_SECRET"], os.environ["MEM_LIMIT"]
     2. Change memoryLimit in {teams / "pensjon.yaml"} and open the spawn page again.
-       Make a mistake in it: jupyterhub-knada check {_shown(demo.folder.root)}
+       Make a mistake in it: {_command()} check {_shown(demo.folder.root)}
     3. Sign in as per, start Modell / GPU, and read why it does not come up.
 
   The REST API, as anna (the token is good for a day; it is shown here only):
@@ -40,6 +42,12 @@ JupyterHub with jupyterhub-knada: {demo.url}   (DEMO: this machine only, no isol
   Team files: {teams}/ and {_shown(demo.folder.platform_file)}   Logs: {_shown(demo.folder.logs)}/
   Stop: Ctrl-C. Homes and team files stay in {_shown(demo.folder.root)}/; delete it to begin anew.
 """
+
+
+def _command() -> str:
+    """Give how this very program is called from here: `make demo` does not put it on the PATH."""
+    program = Path(sys.executable).with_name("jupyterhub-knada")
+    return program.name if shutil.which(program.name) == str(program) else str(_shown(program))
 
 
 def _shown(path: Path) -> Path:
