@@ -17,7 +17,10 @@ import urllib.request
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 # Outside the demos' folders, so that each test does not install the proxy anew.
@@ -66,12 +69,16 @@ class DemoProcess:
 
     def wait_for(self, text: str, seconds: float = 150) -> str:
         """Wait until the command has printed a text; give all that it printed."""
-        deadline = time.monotonic() + seconds
-        while text not in self.text:
-            assert self.process.poll() is None, f"the demo ended with {self.process.returncode}:\n{self.text}"
-            assert time.monotonic() < deadline, f"no {text!r} within {seconds} s:\n{self.text}"
-            threading.Event().wait(0.05)
+        self.wait_until(lambda: text in self.text, seconds)
         return self.text
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 150) -> None:
+        """Wait until a condition holds, while the demo runs."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, f"the demo ended with {self.process.returncode}:\n{self.text}"
+            assert time.monotonic() < deadline, f"not within {seconds} s:\n{self.text}"
+            threading.Event().wait(0.05)
 
     def ready(self) -> DemoProcess:
         """Wait until the demo says how to stop it, which it says last."""
@@ -105,10 +112,7 @@ class DemoProcess:
         body = json.dumps(options).encode()
         status, _ = self.request("POST", "/hub/api/users/anna/server", body)
         assert status in {201, 202}
-        deadline = time.monotonic() + 120
-        while not self.server().get("ready"):
-            assert time.monotonic() < deadline, f"anna's server did not start:\n{self.server()}"
-            threading.Event().wait(0.1)
+        self.wait_until(lambda: bool(self.server().get("ready")), 120)
 
     def server(self) -> dict[str, Any]:
         """Give the hub's picture of the default server of the token's owner; empty when there is none."""

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
+
+# What the extra `demo` brings, by import names.
+NEEDED = ("aiohttp", "cryptography", "jupyterhub_idle_culler", "jupyterlab", "notebook")
 
 EPILOG = """\b
 Examples:
@@ -49,6 +53,12 @@ def demo(port: int, state_dir: Path) -> None:
         raise click.UsageError(
             "The demo runs on Linux only: it gives each server an address of its own in 127.0.0.0/8 and "
             "watches its processes through /proc. Use a virtual machine, or WSL on Windows."
+        )
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise click.UsageError(
+            f"The demo needs packages that are not installed here: {', '.join(missing)}; "
+            "install them with: pip install 'jupyterhub-knada[demo]'"
         )
     # Imported here: the rest of the command must not pay for what the demo needs.
     from jupyterhub_knada.cli.demo.folder import DemoFolder, FolderInUseError  # noqa: PLC0415

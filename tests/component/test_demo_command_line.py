@@ -1,0 +1,37 @@
+"""What the demo refuses before it starts anything."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from click.testing import CliRunner
+
+from jupyterhub_knada.cli import demo as demo_module
+from jupyterhub_knada.cli.demo import demo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_demo_on_another_system_says_so_and_stops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Only Linux has what the embedded cluster's node is made of."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    result = CliRunner().invoke(demo, ["--state-dir", str(tmp_path / "state")])
+    assert result.exit_code == 2
+    assert "The demo runs on Linux only" in result.output
+    assert not (tmp_path / "state").exists()
+
+
+def test_demo_without_its_extra_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A plain installation has no JupyterLab; the command says which extra brings it."""
+    monkeypatch.setattr(demo_module, "find_spec", lambda name: None if name == "jupyterlab" else name)
+    result = CliRunner().invoke(demo, ["--state-dir", str(tmp_path / "state")])
+    assert result.exit_code == 2
+    assert "not installed here: jupyterlab" in " ".join(result.output.split())
+    assert "jupyterhub-knada[demo]" in result.output
+    assert not (tmp_path / "state").exists()
