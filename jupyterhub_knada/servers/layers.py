@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
 from jupyterhub_knada.servers.frozen import merge
-from jupyterhub_knada.servers.override_contents import check_contents
+from jupyterhub_knada.servers.override_contents import check_contents, check_mounts
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
 from jupyterhub_knada.servers.profile_options import option_overrides
 from jupyterhub_knada.teams.effective import Sourced
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.profile_options import OptionValue
     from jupyterhub_knada.teams.effective import EffectiveProfile
+    from jupyterhub_knada.teams.faults import Fault
 
 T = TypeVar("T")
 
@@ -54,17 +55,21 @@ def check_laid(overrides: Overrides) -> None:
     """Check overrides as they are at a start: a person's own text, which no file check saw, may be in them.
 
     Raises:
-        RefusedError: UNKNOWN_OPTION or BAD_OVERRIDE.
+        RefusedError: with the code of what was found.
     """
     for trait, value in overrides.values.items():
         if trait not in MERGED | PASSED:
             refuse_override(trait, value)
         for fault in check_contents(trait, value):
-            message = (
-                f"The profile with these options cannot be started: {trait}: {fault.message}; {fault.rule}."
-            )
-            remedy = "Choose something else, or tell whoever keeps the team's file."
-            raise RefusedError(Refusal(fault.code, message, remedy, status=400))
+            _refuse_fault(trait, fault)
+    for fault in check_mounts(overrides.values):
+        _refuse_fault("volume_mounts", fault)
+
+
+def _refuse_fault(trait: str, fault: Fault) -> NoReturn:
+    message = f"The profile with these options cannot be started: {trait}: {fault.message}; {fault.rule}."
+    remedy = "Choose something else, or tell whoever keeps the team's file."
+    raise RefusedError(Refusal(fault.code, message, remedy, status=400))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ KubeSpawner's traits take any mapping here; Kubernetes, or another team, would f
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,6 +16,7 @@ from jupyterhub_knada.servers.override_rules import (
     BOUNDED_RESOURCES,
     CONTAINER_KEYS,
     HOME_PATH,
+    MOUNT_KEYS,
     POD_KEYS,
     SIZES,
     VOLUME_TYPES,
@@ -27,6 +29,7 @@ from jupyterhub_knada.teams.quantities import QuantityError
 from jupyterhub_knada.teams.quoting import got, listed, suggestion
 
 _FIELD_SOURCES: Final = frozenset({"fieldRef", "resourceFieldRef"})
+_ASK_ADMINS: Final = "ask the platform's admins to mount it for everyone"
 _HOOKS: Final = frozenset({"postStart", "preStop"})
 _HANDLERS: Final = frozenset({"exec", "sleep"})
 
@@ -37,7 +40,8 @@ def check_contents(name: str, value: Any) -> tuple[Fault, ...]:
     A value of the wrong shape is left to the trait: then nothing is found here.
     """
     check = _CHECKS.get(name)
-    return tuple(check(name, value)) if check is not None else ()
+    found = tuple(check(name, value)) if check is not None else ()
+    return found or tuple(_said_twice(name, value))
 
 
 def _size(name: str, value: Any) -> Iterable[Fault]:
@@ -66,14 +70,30 @@ def _reserved_names(reserved: Callable[[str], Fault | None]) -> Callable[[str, A
 def _environment(name: str, value: Any) -> Iterable[Fault]:
     yield from _reserved_names(reserved_variable)(name, value)
     for key, content in _items(value):
-        if content is None or isinstance(content, str):
-            continue
-        source = content.get("valueFrom", content.get("value_from")) if isinstance(content, Mapping) else None
-        if isinstance(source, Mapping) and source and set(map(_camel, source)) <= _FIELD_SOURCES:
+        if content is None or isinstance(content, str) or _is_field_of_the_pod(content):
             continue
         message = f"not the value of a variable {got(content)}"
-        rule = "a text, or valueFrom with fieldRef or resourceFieldRef; secrets are read by their name"
+        rule = (
+            "a text, or valueFrom alone with one of fieldRef or resourceFieldRef; "
+            "secrets are read by their name"
+        )
         yield Fault(Code.BAD_OVERRIDE, message, rule, "quote it, or remove it", (key,))
+
+
+def _is_field_of_the_pod(content: Any) -> bool:
+    """Tell whether a variable takes a field of its own pod, and nothing else.
+
+    KubeSpawner makes an EnvVar of the whole mapping (7.1, `objects.make_pod`): a `name` in it would be the
+    variable's, and of `valueFrom` and `value_from` the last would hold. What is inside goes to Kubernetes as
+    it is, which reads one spelling only.
+    """
+    if not isinstance(content, Mapping) or len(content) != 1:
+        return False
+    ((key, source),) = content.items()
+    if _camel(key) != "valueFrom" or not isinstance(source, Mapping) or len(source) != 1:
+        return False
+    ((kind, field),) = source.items()
+    return kind in _FIELD_SOURCES and isinstance(field, Mapping)
 
 
 def _resources(_: str, value: Any) -> Iterable[Fault]:
@@ -92,25 +112,54 @@ def _resources(_: str, value: Any) -> Iterable[Fault]:
 
 def _volumes(_: str, value: Any) -> Iterable[Fault]:
     for place, volume in _entries(value):
-        for key in _keys(volume):
-            if key != "name" and _camel(key) not in VOLUME_TYPES:
+        for key, content in _items(volume):
+            if key == "name" and not isinstance(content, str):
+                message = f"not the name of a volume {got(content)}"
+                yield Fault(Code.BAD_OVERRIDE, message, "it is a text", "quote it", (place, key))
+            elif key != "name" and _camel(key) not in VOLUME_TYPES:
                 message = f"not a volume for a profile {got(key)}"
                 kinds = listed(sorted(VOLUME_TYPES))
                 rule = f"only {kinds}: others could be a home, a secret or the node's disk"
-                remedy = "ask the platform's admins to mount it for everyone"
-                yield Fault(Code.OWNED_OVERRIDE, message, rule, remedy, (place, key), at_key=True)
+                yield Fault(Code.OWNED_OVERRIDE, message, rule, _ASK_ADMINS, (place, key), at_key=True)
 
 
 def _volume_mounts(_: str, value: Any) -> Iterable[Fault]:
     for place, mount in _entries(value):
         for key, path in _items(mount):
-            if _camel(key) != "mountPath" or not isinstance(path, str):
-                continue
-            above = posixpath.normpath(path) + "/"
-            if f"{HOME_PATH}/".startswith("/" if above == "//" else above):
+            if _camel(key) not in MOUNT_KEYS:
+                yield _not_among(key, MOUNT_KEYS, "a part of a mount").below((place, key))
+            elif _camel(key) == "mountPath" and isinstance(path, str) and _covers_home(path):
                 rule = f"{HOME_PATH} is where the home is mounted"
                 message = f"a mount over the home {got(path)}"
                 yield Fault(Code.OWNED_OVERRIDE, message, rule, "mount it elsewhere", (place, key))
+
+
+def _covers_home(path: str) -> bool:
+    # KubeSpawner fills names in, and that of a default server is empty.
+    for filled in (path, re.sub(r"\{\w*\}", "", path)):
+        above = posixpath.normpath(filled) + "/"
+        if f"{HOME_PATH}/".startswith("/" if above == "//" else above):
+            return True
+    return False
+
+
+def check_mounts(overrides: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """Find mounts of volumes that a profile does not bring itself, in the overrides of one whole choice.
+
+    The hub's volumes may be storage that everybody's home is a folder of: mounted again, and without the
+    hub's `subPath`, it would be everybody's. An option's part alone does not say what the profile brings.
+    """
+    own = {
+        volume.get("name") for _, volume in _entries(overrides.get("volumes")) if isinstance(volume, Mapping)
+    }
+    faults = []
+    for place, mount in _entries(overrides.get("volume_mounts")):
+        name = mount.get("name") if isinstance(mount, Mapping) else None
+        if isinstance(mount, Mapping) and (not isinstance(name, str) or name not in own):
+            message = f"a mount of a volume that is not the profile's {got(name)}"
+            rule = "a profile mounts the volumes that it brings itself"
+            faults.append(Fault(Code.OWNED_OVERRIDE, message, rule, _ASK_ADMINS, (place, "name")))
+    return tuple(faults)
 
 
 def _lifecycle_hooks(_: str, value: Any) -> Iterable[Fault]:
@@ -140,8 +189,29 @@ def _not_among(key: str, allowed: Iterable[str], what: str) -> Fault:
     return Fault(Code.OWNED_OVERRIDE, f"not {what} for a profile {got(key)}", rule, remedy, at_key=True)
 
 
+def _said_twice(name: str, value: Any) -> Iterable[Fault]:
+    """Find keys that stand in both spellings: the last would hold, whichever a person reads."""
+    if name in _ONE_MODEL:
+        yield from _twice(value)
+    elif name in _MODELS:
+        for place, entry in _entries(value):
+            yield from (fault.below((place,)) for fault in _twice(entry))
+
+
+def _twice(value: Any) -> Iterable[Fault]:
+    seen: set[str] = set()
+    for key in _keys(value):
+        if _camel(key) in seen:
+            message = f"said twice, in two spellings {got(key)}"
+            rule = "a key stands once, as Kubernetes or as KubeSpawner spells it"
+            yield Fault(Code.BAD_OVERRIDE, message, rule, "remove one", (key,), at_key=True)
+        seen.add(_camel(key))
+
+
 def _camel(key: str) -> str:
-    """Spell a key as Kubernetes' JSON does; KubeSpawner takes `mount_path`, too."""
+    """Spell a key as Kubernetes' JSON does; KubeSpawner takes `mount_path`, too, but no mixture of both."""
+    if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", key):
+        return key
     first, *others = key.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in others)
 
@@ -160,6 +230,24 @@ def _entries(value: Any) -> list[tuple[str | int, Any]]:
         return list(value.items())
     return list(enumerate(value)) if isinstance(value, list | tuple) else []
 
+
+_ONE_MODEL: Final = frozenset({"extra_container_config", "extra_pod_config", "lifecycle_hooks"})
+"""Traits whose value KubeSpawner makes one object of the Kubernetes client from, in either spelling."""
+
+_MODELS: Final = frozenset(
+    {
+        "node_affinity_preferred",
+        "node_affinity_required",
+        "pod_affinity_preferred",
+        "pod_affinity_required",
+        "pod_anti_affinity_preferred",
+        "pod_anti_affinity_required",
+        "tolerations",
+        "volume_mounts",
+        "volumes",
+    }
+)
+"""Traits whose entries it makes such objects from."""
 
 _CHECKS: Final[Mapping[str, Callable[[str, Any], Iterable[Fault]]]] = MappingProxyType(
     {

@@ -168,6 +168,9 @@ OWNED: Final[Mapping[str, str]] = MappingProxyType(
 VOLUME_TYPES: Final = frozenset({"emptyDir"})
 """Any other kind of volume could be somebody's home, a secret of the hub, a token, or the node's disk."""
 
+MOUNT_KEYS: Final = frozenset({"mountPath", "name", "readOnly", "subPath", "subPathExpr"})
+"""Of a volume's mount; the rest passes mounts on to the node and back."""
+
 POD_KEYS: Final = frozenset(
     {
         "dnsConfig",

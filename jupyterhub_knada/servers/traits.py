@@ -91,7 +91,11 @@ def spawner_traits(plan: ServerPlan, hub: HubSettings) -> dict[str, Any]:
     """
     values = {trait: copy.deepcopy(hub.values[trait]) for trait in POD_TRAITS if trait in hub.values}
     for trait, said in plan.override.items():
-        if trait not in ("volumes", "volume_mounts"):
+        if trait == "environment":
+            # A variable is one thing: parts of the hub's would hide in the profile's, a secret among them.
+            variables = {**(values.get(trait) or {}), **_escape(trait, thaw(said or {}))}
+            values[trait] = without_nulls(variables)
+        elif trait not in ("volumes", "volume_mounts"):
             values[trait] = _override(values.get(trait), _escape(trait, thaw(said)))
     values |= _sizes(plan) | _identity(plan, hub, values) | _home(plan, hub)
     values |= lay_volumes(plan, hub)

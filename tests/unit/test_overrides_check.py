@@ -12,6 +12,9 @@ from jupyterhub_knada.servers.override_rules import read_size
 from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.teams.quantities import QuantityError
 
+FIELD = {"fieldRef": {"fieldPath": "status.podIP"}}
+EXEC = {"exec": {"command": ["true"]}}
+
 TAKEN: dict[str, dict[str, Any]] = {
     "an image": {"image": "jupyter/datascience-notebook:2343e33dec46"},
     "a git pull after the start": {
@@ -34,7 +37,8 @@ TAKEN: dict[str, dict[str, Any]] = {
         "environment": {
             "HELLO": "world",
             "GONE": None,
-            "POD_IP": {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            "POD_IP": {"valueFrom": FIELD},
+            "CPUS": {"value_from": {"resourceFieldRef": {"resource": "limits.cpu"}}},
         }
     },
     "scratch space as a list": {
@@ -121,6 +125,49 @@ REFUSED: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
         ("environment", "A"),
         "secrets are read by their name",
     ),
+    "a variable with two sources in two spellings": (
+        {
+            "environment": {
+                "A": {
+                    "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}},
+                    "value_from": {"secretKeyRef": {"name": "hub", "key": "x"}},
+                }
+            }
+        },
+        Code.BAD_OVERRIDE,
+        ("environment", "A"),
+        "one of fieldRef or resourceFieldRef",
+    ),
+    "a variable by another name": (
+        {"environment": {"A": {"name": "JUPYTERHUB_API_URL", "valueFrom": FIELD}}},
+        Code.BAD_OVERRIDE,
+        ("environment", "A"),
+        "valueFrom alone",
+    ),
+    "a variable with a value and a name inside": (
+        {"environment": {"A": {"name": "KNADA_TEAM_SECRET", "value": "x"}}},
+        Code.BAD_OVERRIDE,
+        ("environment", "A"),
+        "a text",
+    ),
+    "a variable with two fields": (
+        {"environment": {"A": {"valueFrom": {**FIELD, "resourceFieldRef": {"resource": "limits.cpu"}}}}},
+        Code.BAD_OVERRIDE,
+        ("environment", "A"),
+        "one of fieldRef",
+    ),
+    "a field in a spelling that Kubernetes does not read": (
+        {"environment": {"A": {"valueFrom": {"field_ref": {"fieldPath": "status.podIP"}}}}},
+        Code.BAD_OVERRIDE,
+        ("environment", "A"),
+        "one of fieldRef",
+    ),
+    "a variable without a value": (
+        {"environment": {"A": {}}},
+        Code.BAD_OVERRIDE,
+        ("environment", "A"),
+        "quote it",
+    ),
     "a number as a variable": (
         {"environment": {"A": 1}},
         Code.BAD_OVERRIDE,
@@ -162,6 +209,60 @@ REFUSED: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
         Code.OWNED_OVERRIDE,
         ("volume_mounts", 0, "mount_path"),
         "the home",
+    ),
+    "a mount over the home when names are filled in": (
+        {"volume_mounts": [{"name": "a", "mountPath": "/home/jovyan{servername}"}]},
+        Code.OWNED_OVERRIDE,
+        ("volume_mounts", 0, "mountPath"),
+        "the home",
+    ),
+    "a mount that reaches back to the node": (
+        {"volume_mounts": [{"name": "a", "mountPath": "/x", "mount_propagation": "Bidirectional"}]},
+        Code.OWNED_OVERRIDE,
+        ("volume_mounts", 0, "mount_propagation"),
+        "a mount",
+    ),
+    "a mount path in a spelling that is none": (
+        {"volume_mounts": [{"name": "a", "mountPath": "/x", "mount__path": "/home/jovyan"}]},
+        Code.OWNED_OVERRIDE,
+        ("volume_mounts", 0, "mount__path"),
+        "a mount",
+    ),
+    "a volume without a name that is one": (
+        {"volumes": [{"name": {"a": "b"}, "emptyDir": {}}]},
+        Code.BAD_OVERRIDE,
+        ("volumes", 0, "name"),
+        "a text",
+    ),
+    "one handler in two spellings": (
+        {"lifecycle_hooks": {"postStart": EXEC, "post_start": EXEC}},
+        Code.BAD_OVERRIDE,
+        ("lifecycle_hooks", "post_start"),
+        "said twice",
+    ),
+    "a part of the pod in two spellings": (
+        {"extra_pod_config": {"dns_policy": "Default", "dnsPolicy": "None"}},
+        Code.BAD_OVERRIDE,
+        ("extra_pod_config", "dnsPolicy"),
+        "said twice",
+    ),
+    "a part of the container in two spellings": (
+        {"extra_container_config": {"workingDir": "/a", "working_dir": "/b"}},
+        Code.BAD_OVERRIDE,
+        ("extra_container_config", "working_dir"),
+        "said twice",
+    ),
+    "a toleration in two spellings": (
+        {"tolerations": [{"key": "a", "tolerationSeconds": 1, "toleration_seconds": 2}]},
+        Code.BAD_OVERRIDE,
+        ("tolerations", 0, "toleration_seconds"),
+        "said twice",
+    ),
+    "an affinity in two spellings": (
+        {"node_affinity_required": [{"matchFields": [], "match_fields": []}]},
+        Code.BAD_OVERRIDE,
+        ("node_affinity_required", 0, "match_fields"),
+        "said twice",
     ),
     "memory by another name": (
         {"extra_resource_limits": {"memory": "1T"}},
@@ -236,7 +337,17 @@ def test_check_override_of_a_setting_that_nobody_has_looked_at_is_refused(
     "value", [None, 5, "x", [1], [{"name": 1}], {"a": [1]}, {"a": {"b": None}}, True, 1.5]
 )
 @pytest.mark.parametrize(
-    "name", ["volumes", "volume_mounts", "environment", "lifecycle_hooks", "extra_pod_config"]
+    "name",
+    [
+        "volumes",
+        "volume_mounts",
+        "environment",
+        "lifecycle_hooks",
+        "extra_pod_config",
+        "extra_container_config",
+        "tolerations",
+        "pod_affinity_preferred",
+    ],
 )
 def test_check_override_of_any_shape_never_raises(name: str, value: object) -> None:
     """Odd shapes are told or left to the trait; none ends the load of all teams."""

@@ -308,6 +308,16 @@ def test_team_without_storage_has_no_home() -> None:
             id="a volume of the node",
         ),
         pytest.param(
+            {"profile": {"override": {"volume_mounts": [{"name": "home", "mountPath": "/all"}]}}},
+            Code.OWNED_OVERRIDE,
+            id="a mount of a volume that the hub brings",
+        ),
+        pytest.param(
+            {"profile": {"override": {"volumes": {"a": None}, "volume_mounts": {"a": {"mountPath": "/a"}}}}},
+            Code.OWNED_OVERRIDE,
+            id="a mount of no volume",
+        ),
+        pytest.param(
             {"profile": {"override": {"mem_limit": "much"}}}, Code.BAD_QUANTITY, id="no memory size"
         ),
         pytest.param(

@@ -228,6 +228,15 @@ def test_volumes_of_a_profile_come_beside_the_home(form: type) -> None:
     assert volume_names(found) == ["s", "scratch", "home"]
 
 
+def test_variable_of_a_profile_takes_the_place_of_the_hubs_as_a_whole() -> None:
+    """A part of the hub's variable would hide in the profile's: its name, or the secret that it reads."""
+    field = {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    secret = {"name": "OTHER", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "x"}}}
+    hub = {"environment": {"A": secret, "B": secret, "C": "hub", "D": "hub"}}
+    found = values(hub, override={"environment": {"A": field, "B": "text", "D": None}})
+    assert found["environment"] == {"A": field, "B": "text", "C": "hub"}
+
+
 def test_shared_memory_takes_the_place_of_the_hubs() -> None:
     """One /dev/shm, of the size that the profile says."""
     hub = {"volumes": [{"name": "shm", "emptyDir": {}}], "volume_mounts": [mount("shm", "/dev/shm")]}
