@@ -33,8 +33,10 @@ def decide_home(
     storage_class = team.storage_class
     if storage_class is None and (hub_class := hub.said("storage_class")):
         storage_class = Sourced(hub_class, HUB)
-    # A team's own namespace holds nobody else's claims; in the hub's, an old name says nothing of the team.
-    finds_older = team.namespace is not None or chosen.inherits_homes
+    # A team's own namespace holds nobody else's claims; in the hub's, an old name says nothing of the team,
+    # unless there is only one.
+    is_own = team.namespace is not None and (team.namespace != hub.namespace or hub.only_team == team.slug)
+    finds_older = chosen.inherits_homes or is_own
     home = HomePlan(
         user=user.name,
         team=team.slug,

@@ -57,6 +57,8 @@ class HubSettings:
     """KubeSpawner trait -> value, of every trait in `traits.POD_TRAITS`; also of those that nobody set."""
     explicit: frozenset[str] = frozenset()
     """The traits that somebody set; the others have KubeSpawner's own defaults."""
+    only_team: str | None = None
+    """The slug of the one team that this hub serves; None: all teams."""
 
     def said(self, trait: str) -> Any:
         """Give the value of a trait that somebody set, None of one that nobody did."""

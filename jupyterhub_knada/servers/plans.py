@@ -152,6 +152,7 @@ def build_plan(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> Ser
 
 
 def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerPlan:
+    _check_namespace(chosen.team, hub)
     bounds = chosen.platform.bounds if chosen.platform is not None else None
     overrides = lay_overrides(chosen.profile, chosen.options)
     check_laid(overrides)
@@ -185,6 +186,23 @@ def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerP
         **_fields_of_sizes(sizes),
         **_fields_of_team(chosen.team, user, hub),
     )
+
+
+def _check_namespace(team: EffectiveTeam, hub: HubSettings) -> None:
+    """Keep a team of many out of the hub's own namespace, where the hub's secrets and identities are.
+
+    Raises:
+        RefusedError: NAMESPACE_OF_HUB.
+    """
+    if team.namespace is None or team.namespace != hub.namespace or hub.only_team == team.slug:
+        return
+    message = (
+        f"Team {quoted(team.slug)} names the namespace {quoted(team.namespace)}, which is the hub's own; "
+        "where each team has its own, no team runs in the hub's."
+    )
+    whom = team.contact or "whoever keeps the team's file"
+    remedy = f"Ask {whom} to name the team's own namespace."
+    raise RefusedError(Refusal(Code.NAMESPACE_OF_HUB, message, remedy, status=409))
 
 
 def _fields_of_sizes(sizes: Sizes) -> dict[str, Any]:

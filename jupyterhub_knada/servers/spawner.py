@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from jupyterhub_knada.servers.offer import Offer
+    from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.plans import ServerPlan
     from jupyterhub_knada.teams.registry import Registry
     from jupyterhub_knada.teams.snapshots import Snapshot
@@ -247,6 +248,9 @@ class KnadaSpawner(HomingKubeSpawner):
     def _refused(self, refusal: Refusal) -> StartRefusedError:
         self.log.warning("Start of %s refused: %s", self._log_name, refusal)
         return StartRefusedError(refusal)
+
+    def _read_hub_layer(self) -> HubSettings:
+        return replace(super()._read_hub_layer(), only_team=self.team or None)
 
     def _user_facts(self) -> UserFacts:
         return UserFacts(

@@ -244,6 +244,11 @@ def test_labels_and_annotations_are_exactly_those_that_the_platform_relies_on() 
         pytest.param(
             {"namespace": None}, {"older_names": ()}, id="hub's namespace: an old name is of no team"
         ),
+        pytest.param(
+            {"namespace": "jupyterhub", "settings": replace(hub(), only_team="kyrre")},
+            {"older_names": ("claim-e152435",)},
+            id="the team's own hub: its namespace is the team's",
+        ),
     ],
 )
 def test_home_of_a_plan_follows_layers_and_bounds(case: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -322,6 +327,12 @@ def test_team_without_storage_has_no_home() -> None:
         ),
         pytest.param(
             {"settings": hub(storage_capacity="much")}, Code.HUB_SETTING, id="a hub's size of homes"
+        ),
+        pytest.param({"namespace": "jupyterhub"}, Code.NAMESPACE_OF_HUB, id="the hub's own namespace"),
+        pytest.param(
+            {"namespace": "jupyterhub", "settings": replace(hub(), only_team="other")},
+            Code.NAMESPACE_OF_HUB,
+            id="the namespace of another team's hub",
         ),
     ],
 )
