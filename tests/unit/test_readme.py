@@ -24,6 +24,6 @@ def test_commands_that_readme_names_are_in_the_makefile() -> None:
     for page in ("README.md", "CONTRIBUTING.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
         for command in re.findall(r"\bmake ((?:[a-z]+ ?)+)`", text) + re.findall(
-            r"^\$ make ([a-z]+)", text, re.M
+            r"^\$ make ([a-z]+)", text, re.MULTILINE
         ):
             assert set(command.split()) <= targets, f"{page}: make {command}"
