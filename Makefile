@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oldest lint types imports docs constraints clean
+.PHONY: help demo test oldest kubernetes contract lint types imports docs constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -23,6 +23,14 @@ test: $(VENV)/.dev ## Install what the tests need and run them all
 
 oldest: $(VENV)/.dev ## Run the tests with the oldest versions that are supported
 	$(BIN)/nox -s oldest -- $(PYTEST_ARGS)
+
+# Which real clusters: newest and oldest, or the one of KUBECONFIG or KUBEBUILDER_ASSETS where that is set.
+CLUSTERS ?= auto
+kubernetes: $(VENV)/.dev ## Get the programs of real Kubernetes clusters: 12 minutes with Go, once
+	@KNADA_TEST_CLUSTERS="$(CLUSTERS)" $(BIN)/python -m tests.kubernetes get
+
+contract: kubernetes ## Run the contract suite on the embedded cluster and on real ones
+	KNADA_TEST_CLUSTERS="$(CLUSTERS)" $(BIN)/python -m pytest tests/contract $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Check style and format
 	$(BIN)/ruff check .

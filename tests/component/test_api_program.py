@@ -265,7 +265,7 @@ async def test_cluster_request_without_token_is_anonymous(tmp_path: Path) -> Non
     identities = {"admin": Identity("admin", ("system:masters",))}
     async with (
         EmbeddedCluster(tmp_path / "state", identities=identities) as cluster,
-        KubernetesApi(Kubeconfig(cluster.url, None, None)) as api,
+        KubernetesApi(Kubeconfig.of_address(cluster.url)) as api,
     ):
         answer = await api.get("/api/v1/pods")
     assert answer.status == 403
@@ -276,7 +276,7 @@ async def test_cluster_body_too_large_is_told(tmp_path: Path) -> None:
     """A body above the limit is refused as a Status."""
     async with (
         EmbeddedCluster(tmp_path / "state") as cluster,
-        KubernetesApi(Kubeconfig(cluster.url, None, None)) as api,
+        KubernetesApi(Kubeconfig.of_address(cluster.url)) as api,
     ):
         answer = await api.post(_MAPS, json.dumps({"data": {"a": "x" * 4_000_000}}).encode())
     assert (answer.status, answer.body["reason"]) == (413, "RequestEntityTooLarge")

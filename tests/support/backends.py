@@ -1,21 +1,26 @@
-"""The clusters that the contract suite runs on: the embedded one, and any real one that is named.
+"""The clusters that the contract suite runs on: the embedded one, and the real ones that are named.
 
-`KNADA_TEST_CLUSTERS` names real ones as `NAME=DIR[,NAME=DIR]`: a folder with `admin.kubeconfig`,
-`hub.kubeconfig` (the service account `hub:hub`, without rights) and `nobody.kubeconfig`.
+`KNADA_TEST_CLUSTERS` names them: see `tests/kubernetes/clusters.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
+import json
 import select
+import ssl
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.kubernetes import control_plane
+from tests.kubernetes.clusters import GIVEN, check, given_cluster, named_clusters
+from tests.kubernetes.processes import dies_with_parent
+from tests.kubernetes.programs import find
 from tests.support.kubernetes_api import Kubeconfig, KubernetesApi
 
 if TYPE_CHECKING:
@@ -37,42 +42,63 @@ class Backend:
     name: str
     folder: Path
     """Holds IDENTITY.kubeconfig for each of `IDENTITIES`."""
+    given: Path | None = None
+    """In their place: an admin's file, who acts as the others."""
 
-    def kubeconfig(self, identity: str = "admin") -> Path:
-        """Give the file for an identity."""
-        return self.folder / f"{identity}.kubeconfig"
+    def kubeconfig(self) -> Path:
+        """Give the admin's file."""
+        return self.given or self.folder / "admin.kubeconfig"
 
     def api(self, identity: str = "admin") -> KubernetesApi:
         """Give an identity's client, to be entered."""
-        return KubernetesApi(Kubeconfig.load(self.kubeconfig(identity)))
+        if self.given is None:
+            return KubernetesApi(Kubeconfig.load(self.folder / f"{identity}.kubeconfig"))
+        acts_as = None if identity == "admin" else IDENTITIES[identity]
+        return KubernetesApi(Kubeconfig.load(self.given), acts_as)
 
-    @property
-    def is_embedded(self) -> bool:
-        """Tell whether this is ours."""
-        return self.name == EMBEDDED
+    def ask_version(self) -> str:
+        """Ask the cluster which version it is: `1.36.3`."""
+        config = Kubeconfig.load(self.kubeconfig())
+        context = config.tls()
+        headers = {"Authorization": f"Bearer {config.token}"} if config.token else {}
+        request = urllib.request.Request(f"{config.server}/version", headers=headers)
+        with urllib.request.urlopen(
+            request, context=context if isinstance(context, ssl.SSLContext) else None
+        ) as answer:
+            return str(json.load(answer)["gitVersion"]).removeprefix("v")
 
 
 def backend_names() -> list[str]:
-    """Give the backends that this run has."""
-    return [EMBEDDED, *_real()]
+    """Give the backends that this run has.
 
-
-def _real() -> dict[str, Path]:
-    given = os.environ.get("KNADA_TEST_CLUSTERS", "")
-    pairs = (item.partition("=") for item in given.split(",") if item)
-    return {name: Path(folder) for name, _, folder in pairs}
+    Raises:
+        NoClusterError: one that is asked for is not there.
+    """
+    named = named_clusters()
+    for name, folder in named.items():
+        check(name, folder)
+    return [EMBEDDED, *named]
 
 
 @contextlib.contextmanager
 def running(name: str) -> Iterator[Backend]:
-    """Give a backend; the embedded one is started as its users start it, and ended."""
-    if name != EMBEDDED:
-        yield Backend(name, _real()[name])
+    """Give a backend; one that does not run already is started, as its users start it, and ended."""
+    if name == GIVEN:
+        yield Backend(name, Path(), given_cluster())
         return
-    with tempfile.TemporaryDirectory(prefix="knada-contract-") as folder:
-        process = start_program(Path(folder))
+    folder = named_clusters().get(name)
+    if folder is not None:
+        yield Backend(name, folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="knada-contract-") as made:
+        folder = Path(made)
+        if name != EMBEDDED:
+            with control_plane.running(find(name), folder, IDENTITIES):
+                yield Backend(name, folder)
+            return
+        process = start_program(folder)
         try:
-            yield Backend(name, Path(folder))
+            yield Backend(name, folder)
         finally:
             process.terminate()
             process.wait(timeout=_START_SECONDS)
@@ -86,7 +112,12 @@ def start_program(folder: Path, *more: str) -> subprocess.Popen[str]:
     for identity, user in IDENTITIES.items():
         command += ["--identity", f"{identity}={user}"]
         command += ["--kubeconfig", f"{identity}={folder / f'{identity}.kubeconfig'}"]
-    process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *more],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=dies_with_parent(),  # noqa: PLW1509  only system calls: nothing waits for a lock
+    )
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
     line = process.stdout.readline() if ready else ""

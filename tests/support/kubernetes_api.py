@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import io
 import json
 import ssl
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -15,7 +18,6 @@ import yaml
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
     from types import TracebackType
 
 Json = dict[str, Any]
@@ -55,19 +57,60 @@ class Answer:
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """The parts of a kubeconfig that a plain client needs."""
+    """The current context of a kubeconfig."""
 
-    server: str
-    token: str | None
-    authority: str | None
+    path: Path
+    context: str
+    cluster: Json
+    user: Json
 
     @classmethod
     def load(cls, path: Path) -> Kubeconfig:
-        """Read the current context of a file."""
+        """Read a file."""
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        cluster = config["clusters"][0]["cluster"]
-        user = config["users"][0]["user"]
-        return cls(cluster["server"], user.get("token"), cluster.get("certificate-authority"))
+        context = _named(config["contexts"], config["current-context"])["context"]
+        cluster = _named(config["clusters"], context["cluster"])["cluster"]
+        user = _named(config["users"], context["user"])["user"]
+        return cls(path, config["current-context"], cluster, user)
+
+    @classmethod
+    def of_address(cls, server: str) -> Kubeconfig:
+        """Give what reaches a plain HTTP server without saying who one is."""
+        return cls(Path(), "", {"server": server}, {})
+
+    @property
+    def server(self) -> str:
+        """Give the cluster's address."""
+        return str(self.cluster["server"])
+
+    @property
+    def token(self) -> str | None:
+        """Give the user's token, if it has one."""
+        return self.user.get("token")
+
+    def tls(self) -> ssl.SSLContext | bool:
+        """Give what the connection trusts and shows; True where it is plain HTTP."""
+        if not self.server.startswith("https:"):
+            return True
+        with tempfile.TemporaryDirectory() as folder:
+            authority = self._file(self.cluster, "certificate-authority", Path(folder))
+            context = ssl.create_default_context(cafile=authority)
+            certificate = self._file(self.user, "client-certificate", Path(folder))
+            if certificate is not None:
+                context.load_cert_chain(certificate, self._file(self.user, "client-key", Path(folder)))
+        return context
+
+    def _file(self, entry: Json, key: str, folder: Path) -> Path | None:
+        """Give a file that an entry names, or holds itself: then it is written to `folder`."""
+        if f"{key}-data" in entry:
+            path = folder / key
+            path.write_bytes(base64.b64decode(entry[f"{key}-data"]))
+            return path
+        return self.path.parent / entry[key] if key in entry else None
+
+
+def _named(entries: list[Json], name: str) -> Json:
+    return next(entry for entry in entries if entry["name"] == name)
 
 
 class Watching:
@@ -107,16 +150,18 @@ class KubernetesApi:
     """One identity's client; an async context manager."""
 
     config: Kubeconfig
+    acts_as: str | None = None
+    """The user as whom an admin asks (impersonation); None: as oneself."""
     session: aiohttp.ClientSession = field(init=False)
 
     async def __aenter__(self) -> Self:
         """Open the connections."""
-        context: ssl.SSLContext | bool = True
-        if self.config.authority:
-            context = ssl.create_default_context(cafile=self.config.authority)
         headers = {"Authorization": f"Bearer {self.config.token}"} if self.config.token else {}
+        if self.acts_as:
+            headers["Impersonate-User"] = self.acts_as
+        connector = aiohttp.TCPConnector(ssl=self.config.tls(), limit=0)
         self.session = aiohttp.ClientSession(
-            base_url=self.config.server, headers=headers, connector=aiohttp.TCPConnector(ssl=context, limit=0)
+            base_url=self.config.server, headers=headers, connector=connector
         )
         return self
 
