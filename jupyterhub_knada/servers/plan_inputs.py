@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub_knada.servers.homes import MovedFrom
+from jupyterhub_knada.teams.claims import ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,14 +81,28 @@ def resolve_choice(choice: Choice, offer: Offer, snapshot: Snapshot) -> Resolved
     profile = team.find_profile(choice.profile) if team is not None else None
     if team is None or profile is None:
         raise LookupError(f"team {choice.team!r} with profile {choice.profile!r} is not in the offer")
-    loaded = snapshot.teams.get(choice.team)
-    before = loaded.team.moved_from if loaded is not None else None
     platform = offer.platform
     return ResolvedChoice(
         team=team.team,
         profile=profile,
         options=choice.options,
         platform=platform,
-        moved_from=MovedFrom(before.namespace, before.id) if before is not None else None,
+        moved_from=_moved_from(choice.team, snapshot),
         inherits_homes=platform is not None and platform.homes_inherited_by == choice.team,
     )
+
+
+def _moved_from(slug: str, snapshot: Snapshot) -> MovedFrom | None:
+    """Give what the team's file acknowledges, without an id that another team has or had.
+
+    Files that say so are not served in the first place; but a home that is handed to the wrong team is handed
+    over for good, so that this is looked at again where it happens.
+    """
+    loaded = snapshot.teams.get(slug)
+    before = loaded.team.moved_from if loaded is not None else None
+    if before is None:
+        return None
+    others = {
+        id_ for other, held in snapshot.teams.items() if other != slug for id_ in ids_of(other, held.team)
+    }
+    return MovedFrom(before.namespace, None if before.id in others else before.id)

@@ -1,4 +1,4 @@
-"""What only one team may have: its id, namespace, ingress and secret.
+"""What only one team may have: its id, the one it had before, namespace, ingress and secret.
 
 On a first load every team that claims the same is closed: nobody can say who had it. Later the newcomer is.
 Who holds a thing is who was served with it, also where that team's file does not hold just now.
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from jupyterhub_knada.errors import Problem
+    from jupyterhub_knada.teams.faults import Path
     from jupyterhub_knada.teams.file_view import FileView
     from jupyterhub_knada.teams.loaded import LoadedTeam
-    from jupyterhub_knada.teams.model import TeamFile
+    from jupyterhub_knada.teams.model import PlatformFile, TeamFile
 
 _MOST_SHOWN = 3
 """Other teams that a message names."""
@@ -40,30 +41,42 @@ class _Conflict(NamedTuple):
     slugs: tuple[str, ...]
 
 
-def claims_of(slug: str, team: TeamFile, *, with_namespace: bool) -> dict[str, Claim]:
-    """Give what a team claims, by key; what a file leaves out follows from its name, or is not claimed.
+def ids_of(slug: str, team: TeamFile) -> tuple[str, ...]:
+    """Give the ids that homes of a team may be labelled with: its own, then the one that it had before."""
+    before = team.moved_from.id if team.moved_from else None
+    return (team.id or slug, before) if before else (team.id or slug,)
+
+
+def claims_of(slug: str, team: TeamFile, platform: PlatformFile) -> dict[Claim, Path]:
+    """Give what a team claims, with where it says so; what it leaves out follows from its name, or is free.
+
+    An id that the team had before counts as the one that it has: homes are found by both.
 
     Args:
         slug: the team's slug.
         team: its file.
-        with_namespace: whether each team has a namespace of its own (`namespaces: team`).
+        platform: says whether each team has a namespace of its own.
     """
-    team_id = team.id or slug
-    said = {
-        "id": team_id,
-        "namespace": team.namespace if with_namespace else None,
-        "ingress": team.ingress,
-        "secret": team.secret or team_id,
-    }
-    return {kind: Claim(kind, value) for kind, value in said.items() if value is not None}
+    team_id, *older = ids_of(slug, team)
+    said = (
+        ("id", team_id, ("id",)),
+        *(("id", before, ("movedFrom", "id")) for before in older),
+        ("namespace", team.namespace if platform.namespaces == "team" else None, ("namespace",)),
+        ("ingress", team.ingress, ("ingress",)),
+        ("secret", team.secret or team_id, ("id",) if team.id and not team.secret else ("secret",)),
+    )
+    claims: dict[Claim, Path] = {}
+    for kind, value, path in said:
+        if value is not None:
+            claims.setdefault(Claim(kind, value), path)
+    return claims
 
 
 def decide_claims(
     views: Mapping[str, FileView[TeamFile]],
     previous: Mapping[str, LoadedTeam],
     broken: AbstractSet[str],
-    *,
-    with_namespace: bool,
+    platform: PlatformFile,
 ) -> dict[str, list[Problem]]:
     """Decide which teams are closed because another one has what they claim. Pure.
 
@@ -71,45 +84,70 @@ def decide_claims(
         views: the files, by slug, those that do not hold among them.
         previous: the teams that are served now, by slug; empty on a first load.
         broken: the slugs of the files that do not hold for another reason.
-        with_namespace: whether each team has a namespace of its own.
+        platform: says which things are shared.
 
     Returns:
         The problems of each team that is closed by it, by slug.
     """
-    claimed = {slug: _read_claims(slug, view, with_namespace=with_namespace) for slug, view in views.items()}
+    claimed = {slug: _read_claims(slug, view, platform) for slug, view in views.items()}
     held = {
-        slug: frozenset(claims_of(slug, loaded.team, with_namespace=with_namespace).values())
+        slug: frozenset(claims_of(slug, loaded.team, platform))
         for slug, loaded in previous.items()
         if slug in views
     }
+    moved = _tell_moves(views, claimed, held)
     closed: dict[str, list[Problem]] = {}
     while True:
-        losers = _losers(claimed, held, broken | closed.keys())
+        losers = _losers(claimed, held, broken | closed.keys() | moved.keys())
         found = {slug: _tell(slug, conflicts, views, claimed) for slug, conflicts in losers.items()}
         if found.keys() <= closed.keys():
-            return closed
+            return {slug: moved.get(slug, []) + closed.get(slug, []) for slug in moved.keys() | closed.keys()}
         # A team that is closed keeps what it is served with: that may close another one.
         closed |= found
 
 
-def _read_claims(slug: str, view: FileView[TeamFile], *, with_namespace: bool) -> dict[str, Claim]:
+def _read_claims(slug: str, view: FileView[TeamFile], platform: PlatformFile) -> dict[Claim, Path]:
     """Give the claims of a file as far as they could be read."""
     if view.part is None:
         return {}
-    claims = claims_of(slug, view.part, with_namespace=with_namespace)
+    claims = claims_of(slug, view.part, platform)
     unsaid = view.unsaid | ({"secret"} if "id" in view.unsaid and view.part.secret is None else frozenset())
-    return {kind: claim for kind, claim in claims.items() if kind not in unsaid}
+    return {claim: path for claim, path in claims.items() if path[0] not in unsaid}
+
+
+def _tell_moves(
+    views: Mapping[str, FileView[TeamFile]],
+    claimed: Mapping[str, Mapping[Claim, Path]],
+    held: Mapping[str, frozenset[Claim]],
+) -> dict[str, list[Problem]]:
+    """Tell the teams that say they were in a namespace which is another team's.
+
+    Unlike an id it is nobody's claim: teams that had one namespace together may all say so.
+    """
+    told: dict[str, list[Problem]] = {}
+    for slug, view in views.items():
+        before = view.part.moved_from if view.part else None
+        claim = Claim("namespace", before.namespace if before and before.namespace else "")
+        others = [other for other in views if claim in {*claimed[other], *held.get(other, ())}]
+        others = sorted(other for other in others if other != slug)
+        if others:
+            rule = _who_has(claim, others, views, claimed).removesuffix(", too")
+            message = f"claimed twice {got(claim.value)}"
+            remedy = "name the namespace that was this team's, or remove it"
+            fault = Fault(Code.CLAIMED_TWICE, message, rule, remedy, ("movedFrom", "namespace"))
+            told[slug] = [view.tell(fault)]
+    return told
 
 
 def _losers(
-    claimed: Mapping[str, Mapping[str, Claim]],
+    claimed: Mapping[str, Mapping[Claim, Path]],
     held: Mapping[str, frozenset[Claim]],
     closed: Iterable[str],
 ) -> dict[str, list[_Conflict]]:
     """Give, for each team that loses a claim, the conflicts about it."""
     claimants: dict[Claim, set[str]] = defaultdict(set)
     for slug, claims in claimed.items():
-        for claim in claims.values():
+        for claim in claims:
             claimants[claim].add(slug)
     for slug in closed:
         for claim in held.get(slug, ()):
@@ -128,19 +166,18 @@ def _tell(
     slug: str,
     conflicts: Iterable[_Conflict],
     views: Mapping[str, FileView[TeamFile]],
-    claimed: Mapping[str, Mapping[str, Claim]],
+    claimed: Mapping[str, Mapping[Claim, Path]],
 ) -> list[Problem]:
     view = views[slug]
     told = []
     for claim, slugs in conflicts:
-        if claim not in claimed[slug].values():
+        if claim not in claimed[slug]:
             continue
         others = [other for other in slugs if other != slug]
         rule = _who_has(claim, others, views, claimed)
         message = f"claimed twice {got(claim.value)}"
         remedy = f"give each team its own {claim.kind}"
-        path = _said_at(claim, view)
-        told.append(view.tell(Fault(Code.CLAIMED_TWICE, message, rule, remedy, path or (claim.kind,))))
+        told.append(view.tell(Fault(Code.CLAIMED_TWICE, message, rule, remedy, claimed[slug][claim])))
     return told
 
 
@@ -148,19 +185,13 @@ def _who_has(
     claim: Claim,
     slugs: Sequence[str],
     views: Mapping[str, FileView[TeamFile]],
-    claimed: Mapping[str, Mapping[str, Claim]],
+    claimed: Mapping[str, Mapping[Claim, Path]],
 ) -> str:
     """Say who has a claim: by its file, or by what it is served with though its file says otherwise."""
     for slug in slugs:
-        if views[slug].model is not None and claim not in claimed[slug].values():
+        if views[slug].model is not None and claim not in claimed[slug]:
             return f"team {slug} is served with it, as {views[slug].file} last held"
-    places = [views[slug].place(_said_at(claim, views[slug])) for slug in slugs[:_MOST_SHOWN]]
+    places = [views[slug].place(claimed[slug].get(claim, ())) for slug in slugs[:_MOST_SHOWN]]
     if len(slugs) > _MOST_SHOWN:
         places.append(f"{len(slugs) - _MOST_SHOWN} more")
     return f"{joined(places)} {'claims' if len(places) == 1 else 'claim'} it, too"
-
-
-def _said_at(claim: Claim, view: FileView[TeamFile]) -> tuple[str, ...]:
-    """Give the key that a claim comes from: a secret without a name of its own is the id's."""
-    keys = ("secret", "id") if claim.kind == "secret" else (claim.kind,)
-    return next(((key,) for key in keys if view.positions.has((key,))), ())

@@ -92,9 +92,8 @@ def load_files(
         problems[slug].extend(doubles[slug])
         if platform.model is not None:
             problems[slug].extend(advise_team(view, platform.model))
-    shares_namespace = platform.part is not None and platform.part.namespaces == "hub"
     broken = {slug for slug, told in problems.items() if _has_error(told)}
-    for slug, told in decide_claims(views, previous, broken, with_namespace=not shares_namespace).items():
+    for slug, told in decide_claims(views, previous, broken, platform.part or PlatformFile()).items():
         problems[slug].extend(told)
     of_platform = [*platform.problems, *advise_platform(platform, views)]
     return _result(platform, views, problems, [*folder.problems, *of_platform])

@@ -21,12 +21,14 @@ from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
 from jupyterhub_knada.teams.claims import Claim, claims_of
 from jupyterhub_knada.teams.effective import pin_images
 from jupyterhub_knada.teams.loaded import ClosedTeam, LoadedTeam
+from jupyterhub_knada.teams.positions import shown
 from jupyterhub_knada.teams.quoting import got
 from jupyterhub_knada.teams.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from jupyterhub_knada.teams.faults import Path
     from jupyterhub_knada.teams.loaded import LoadedFiles, LoadedPlatform
 
 _T = TypeVar("_T")
@@ -108,26 +110,23 @@ def _find_clash(
     fresh: Mapping[str, LoadedTeam], kept: Mapping[str, LoadedTeam], platform: LoadedPlatform
 ) -> tuple[str, Problem] | None:
     """Find a team that claims what a kept one has, which the loader compared by that one's new file only."""
-    with_namespace = platform.platform.namespaces == "team"
     taken = {
-        claim: team
-        for slug, team in kept.items()
-        for claim in claims_of(slug, team.team, with_namespace=with_namespace).values()
+        claim: team for slug, team in kept.items() for claim in claims_of(slug, team.team, platform.platform)
     }
     for slug in sorted(fresh):
-        for claim in claims_of(slug, fresh[slug].team, with_namespace=with_namespace).values():
+        for claim, path in claims_of(slug, fresh[slug].team, platform.platform).items():
             if claim in taken:
-                return slug, _clash(fresh[slug], claim, taken[claim])
+                return slug, _clash(fresh[slug], claim, path, taken[claim])
     return None
 
 
-def _clash(team: LoadedTeam, claim: Claim, holder: LoadedTeam) -> Problem:
-    line, column = team.positions.at((claim.kind,))
+def _clash(team: LoadedTeam, claim: Claim, path: Path, holder: LoadedTeam) -> Problem:
+    line, column = team.positions.at(path)
     return Problem(
         file=team.file,
         line=line,
         column=column,
-        field=claim.kind,
+        field=shown(path),
         code=Code.CLAIMED_TWICE,
         message=f"claimed twice {got(claim.value)}",
         rule=f"team {holder.slug} is served with it, as {holder.file} last held",

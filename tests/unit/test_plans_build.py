@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from kubernetes_asyncio.client import V1Volume
 
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.servers.choices import parse_choice
@@ -20,12 +21,16 @@ from jupyterhub_knada.servers.plans import (
     resolve_choice,
 )
 from jupyterhub_knada.servers.profile_options import OptionValue
-from jupyterhub_knada.teams.model import PlatformFile
+from jupyterhub_knada.teams.loading import LoadedTeam, Positions
+from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+from jupyterhub_knada.teams.snapshots import Snapshot
 from tests.support.offers import make_offer, make_profile, make_team, said
 
 GI = 1024**3
 USER = UserFacts("e152435", older_claim_names=("claim-e152435",))
 FILE = "teams/test.yaml:1"
+SCRATCH = {"name": "scratch", "emptyDir": {}}
+EVERYBODYS = {"name": "everybody", "nfs": {"server": "nfs", "path": "/"}}
 
 
 def hub(**values: Any) -> HubSettings:
@@ -317,6 +322,36 @@ def test_team_without_storage_has_no_home() -> None:
             Code.OWNED_OVERRIDE,
             id="a mount of a volume that the hub brings",
         ),
+        *(
+            pytest.param(
+                {
+                    "profile": {"override": {"volumes": [SCRATCH], "volume_mounts": [mounted]}},
+                    "settings": hub(volumes=[EVERYBODYS], volume_mounts=[{"name": "e", "mountPath": path}]),
+                },
+                Code.OWNED_OVERRIDE,
+                id=f"a mount where the hub mounts {path}",
+            )
+            for path in ("/s", "/s/", "//s", "/s/all", "/{username}")
+            for mounted in [{"name": "scratch", "mountPath": "/s"}]
+        ),
+        pytest.param(
+            {
+                "profile": {"override": {"volumes": [{"name": "everybody", "emptyDir": {}}]}},
+                "settings": hub(volumes={"e": V1Volume(**EVERYBODYS)}),
+            },
+            Code.OWNED_OVERRIDE,
+            id="a volume of the hub's name",
+        ),
+        pytest.param(
+            {"profile": {"override": {"volumes": {"a": {"emptyDir": {}}}}}},
+            Code.OWNED_OVERRIDE,
+            id="a volume without a name",
+        ),
+        pytest.param(
+            {"profile": {"override": {"volumes": [SCRATCH], "volume_mounts": {"a": {"name": "scratch"}}}}},
+            Code.OWNED_OVERRIDE,
+            id="a mount without a path",
+        ),
         pytest.param(
             {"profile": {"override": {"volumes": {"a": None}, "volume_mounts": {"a": {"mountPath": "/a"}}}}},
             Code.OWNED_OVERRIDE,
@@ -360,16 +395,37 @@ def test_plan_is_frozen_through_and_through_and_its_digest_is_stable() -> None:
         one.override["volumes"][0]["name"] = "y"
 
 
-def test_resolved_choice_knows_where_the_team_was() -> None:
-    """`movedFrom` of the team's file reaches the home."""
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param({}, MovedFrom("team-old", "old"), id="nobody else's"),
+        pytest.param({"b": {"id": "old"}}, MovedFrom("team-old", None), id="another team's id"),
+        pytest.param({"old": {}}, MovedFrom("team-old", None), id="another team's name"),
+        pytest.param(
+            {"b": {"movedFrom": {"id": "old"}}}, MovedFrom("team-old", None), id="what another team was, too"
+        ),
+    ],
+)
+def test_resolved_choice_knows_where_the_team_was(
+    others: dict[str, dict[str, Any]], expected: MovedFrom
+) -> None:
+    """`movedFrom` of the team's file reaches the home, but for an id that another team has or had."""
     offer = make_offer()
     choice = parse_choice({}, offer)
     assert not isinstance(choice, Refusal)
-    moved = type("Moved", (), {"namespace": "team-old", "id": None})
-    snapshot: Any = type(
-        "S", (), {"teams": {"kyrre": type("L", (), {"team": type("T", (), {"moved_from": moved})})}}
-    )
-    assert resolve_choice(choice, offer, snapshot).moved_from == MovedFrom("team-old", None)
+    files = {"kyrre": {"movedFrom": {"namespace": "team-old", "id": "old"}}, **others}
+    teams = {
+        slug: LoadedTeam(
+            slug,
+            f"teams/{slug}.yaml",
+            TeamFile.model_validate({"namespace": slug, "users": [], **said}),
+            Positions({}, {}),
+            (),
+        )
+        for slug, said in files.items()
+    }
+    snapshot = Snapshot(1, None, teams, {}, ())
+    assert resolve_choice(choice, offer, snapshot).moved_from == expected
 
 
 def test_choice_that_is_not_in_the_offer_is_not_resolved() -> None:

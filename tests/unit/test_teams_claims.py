@@ -252,3 +252,86 @@ def test_claim_of_very_many_names_a_few_of_them(tmp_path: Path) -> None:
         "teams/t00.yaml:1, teams/t02.yaml:1, teams/t03.yaml:1 and 46 more claim it, too; "
         "give each team its own namespace [KNADA-C031]"
     )
+
+
+PENSJON = team("pensjon", "id: pensjon-9b2e\n")
+
+
+def test_moved_from_cannot_name_the_id_of_a_living_team(tmp_path: Path) -> None:
+    """Homes are found by the id that a team had before: those of a team that has it are not handed out."""
+    before = load_folder(write_files(tmp_path, pensjon=PENSJON))
+    loaded = reload(write_files(tmp_path, x=team("x", "movedFrom: {id: pensjon-9b2e}\n")), before)
+    assert (list(loaded.teams), list(loaded.closed)) == (["pensjon"], ["x"])
+    assert told(loaded) == [
+        (
+            "teams/x.yaml:3:17: movedFrom.id: claimed twice (got 'pensjon-9b2e'); "
+            "teams/pensjon.yaml:3 claims it, too; give each team its own id [KNADA-C031]"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(PENSJON, team("x", "movedFrom: {id: pensjon-9b2e}\n"), id="an id"),
+        pytest.param(team("p"), team("x", "movedFrom: {id: a}\n"), id="the name of a file without an id"),
+        pytest.param(
+            team("p", "movedFrom: {id: old}\n"),
+            team("x", "movedFrom: {id: old}\n"),
+            id="what another one was, too",
+        ),
+        pytest.param(
+            team("p", "id: pensjon-9b2e\nimage: '!'\n"),
+            team("x", "movedFrom: {id: pensjon-9b2e}\n"),
+            id="an id of a team that is closed",
+        ),
+    ],
+)
+def test_moved_from_of_two_claimants_closes_both_on_a_first_load(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    """An id that a team had before is claimed as the one that it has: nobody can say whose homes they are."""
+    loaded = load_folder(write_files(tmp_path, a=one, b=other))
+    assert list(loaded.closed) == ["a", "b"]
+
+
+def test_newcomer_cannot_take_the_id_that_a_team_had_before(tmp_path: Path) -> None:
+    """Homes with a moved team's old id on them are that team's."""
+    before = load_folder(write_files(tmp_path, a=team("a", "id: a-2\nmovedFrom: {id: a-1}\n")))
+    loaded = reload(write_files(tmp_path, b=team("b", "id: a-1\n")), before)
+    assert (list(loaded.teams), list(loaded.closed)) == (["a"], ["b"])
+
+
+def test_moved_from_of_the_team_itself_is_no_clash(tmp_path: Path) -> None:
+    """A team that changes its id says which one it had, and is served."""
+    before = load_folder(write_files(tmp_path, a=team("a", "id: a-1\n")))
+    loaded = reload(write_files(tmp_path, a=team("a", "id: a-2\nmovedFrom: {id: a-1}\n")), before)
+    assert list(loaded.teams) == ["a"]
+
+
+def test_moved_from_cannot_name_the_namespace_of_another_team(tmp_path: Path) -> None:
+    """Who says that it was where another team is has made a mistake, or means harm; the other is unharmed."""
+    one, other = team("pensjon"), team("x", "movedFrom: {namespace: pensjon}\n")
+    loaded = load_folder(write_files(tmp_path, pensjon=one, x=other))
+    assert list(loaded.teams) == ["pensjon"]
+    assert told(loaded) == [
+        (
+            "teams/x.yaml:3:24: movedFrom.namespace: claimed twice (got 'pensjon'); "
+            "teams/pensjon.yaml:1 claims it; "
+            "name the namespace that was this team's, or remove it [KNADA-C031]"
+        ),
+    ]
+
+
+def test_moved_from_cannot_name_the_namespace_that_another_team_is_served_with(tmp_path: Path) -> None:
+    """What a team whose file is broken is served with is that team's."""
+    before = load_folder(write_files(tmp_path, pensjon=team("pensjon")))
+    write_files(tmp_path, pensjon="[", x=team("x", "movedFrom: {namespace: pensjon}\n"))
+    assert list(reload(tmp_path, before).closed) == ["pensjon", "x"]
+
+
+def test_teams_that_leave_one_namespace_may_all_say_so(tmp_path: Path) -> None:
+    """From one namespace for all to one for each, every team was in the same place."""
+    rest = "movedFrom: {namespace: jupyterhub}\n"
+    loaded = load_folder(write_files(tmp_path, a=team("a", rest), b=team("b", rest)))
+    assert list(loaded.teams) == ["a", "b"]
