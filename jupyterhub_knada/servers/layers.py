@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
 from jupyterhub_knada.servers.frozen import merge
-from jupyterhub_knada.servers.override_contents import check_contents, check_mounts
+from jupyterhub_knada.servers.override_contents import check_contents
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
+from jupyterhub_knada.servers.override_volumes import check_laid_volumes
 from jupyterhub_knada.servers.profile_options import option_overrides
+from jupyterhub_knada.servers.volumes import hub_mount_paths, hub_volume_names
 from jupyterhub_knada.teams.effective import Sourced
 from jupyterhub_knada.teams.quoting import got
 
@@ -51,8 +53,10 @@ def lay_overrides(profile: EffectiveProfile, options: Mapping[str, OptionValue])
     return Overrides(values, sources)
 
 
-def check_laid(overrides: Overrides) -> None:
+def check_laid(overrides: Overrides, hub: HubSettings) -> None:
     """Check overrides as they are at a start: a person's own text, which no file check saw, may be in them.
+
+    What the hub mounts is known here, too.
 
     Raises:
         RefusedError: with the code of what was found.
@@ -62,8 +66,8 @@ def check_laid(overrides: Overrides) -> None:
             refuse_override(trait, value)
         for fault in check_contents(trait, value):
             _refuse_fault(trait, fault)
-    for fault in check_mounts(overrides.values):
-        _refuse_fault("volume_mounts", fault)
+    for fault in check_laid_volumes(overrides.values, hub_volume_names(hub), hub_mount_paths(hub)):
+        _refuse_fault(str(fault.path[0]), fault)
 
 
 def _refuse_fault(trait: str, fault: Fault) -> NoReturn:

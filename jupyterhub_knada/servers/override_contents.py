@@ -5,8 +5,6 @@ KubeSpawner's traits take any mapping here; Kubernetes, or another team, would f
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,21 +13,19 @@ from jupyterhub_knada.errors import Code
 from jupyterhub_knada.servers.override_rules import (
     BOUNDED_RESOURCES,
     CONTAINER_KEYS,
-    HOME_PATH,
-    MOUNT_KEYS,
     POD_KEYS,
     SIZES,
-    VOLUME_TYPES,
     read_size,
 )
+from jupyterhub_knada.servers.override_volumes import check_volume_mounts, check_volumes
+from jupyterhub_knada.servers.override_walk import camel, entries, items, keys, not_among
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.images import parse_image
 from jupyterhub_knada.teams.names import reserved_annotation, reserved_label, reserved_variable
 from jupyterhub_knada.teams.quantities import QuantityError
-from jupyterhub_knada.teams.quoting import got, listed, suggestion
+from jupyterhub_knada.teams.quoting import got
 
 _FIELD_SOURCES: Final = frozenset({"fieldRef", "resourceFieldRef"})
-_ASK_ADMINS: Final = "ask the platform's admins to mount it for everyone"
 _HOOKS: Final = frozenset({"postStart", "preStop"})
 _HANDLERS: Final = frozenset({"exec", "sleep"})
 
@@ -59,7 +55,7 @@ def _image(_: str, value: Any) -> Iterable[Fault]:
 
 def _reserved_names(reserved: Callable[[str], Fault | None]) -> Callable[[str, Any], Iterable[Fault]]:
     def check(_: str, value: Any) -> Iterable[Fault]:
-        for key in _keys(value):
+        for key in keys(value):
             fault = reserved(key)
             if fault is not None:
                 yield fault.below((key,))
@@ -69,7 +65,7 @@ def _reserved_names(reserved: Callable[[str], Fault | None]) -> Callable[[str, A
 
 def _environment(name: str, value: Any) -> Iterable[Fault]:
     yield from _reserved_names(reserved_variable)(name, value)
-    for key, content in _items(value):
+    for key, content in items(value):
         if content is None or isinstance(content, str) or _is_field_of_the_pod(content):
             continue
         message = f"not the value of a variable {got(content)}"
@@ -90,14 +86,14 @@ def _is_field_of_the_pod(content: Any) -> bool:
     if not isinstance(content, Mapping) or len(content) != 1:
         return False
     ((key, source),) = content.items()
-    if _camel(key) != "valueFrom" or not isinstance(source, Mapping) or len(source) != 1:
+    if camel(key) != "valueFrom" or not isinstance(source, Mapping) or len(source) != 1:
         return False
     ((kind, field),) = source.items()
     return kind in _FIELD_SOURCES and isinstance(field, Mapping)
 
 
 def _resources(_: str, value: Any) -> Iterable[Fault]:
-    for key, content in _items(value):
+    for key, content in items(value):
         if key in BOUNDED_RESOURCES:
             trait = "mem_limit or mem_guarantee" if key == "memory" else "cpu_limit or cpu_guarantee"
             rule = "the platform's bounds hold for it under its own name"
@@ -110,83 +106,23 @@ def _resources(_: str, value: Any) -> Iterable[Fault]:
             )
 
 
-def _volumes(_: str, value: Any) -> Iterable[Fault]:
-    for place, volume in _entries(value):
-        for key, content in _items(volume):
-            if key == "name" and not isinstance(content, str):
-                message = f"not the name of a volume {got(content)}"
-                yield Fault(Code.BAD_OVERRIDE, message, "it is a text", "quote it", (place, key))
-            elif key != "name" and _camel(key) not in VOLUME_TYPES:
-                message = f"not a volume for a profile {got(key)}"
-                kinds = listed(sorted(VOLUME_TYPES))
-                rule = f"only {kinds}: others could be a home, a secret or the node's disk"
-                yield Fault(Code.OWNED_OVERRIDE, message, rule, _ASK_ADMINS, (place, key), at_key=True)
-
-
-def _volume_mounts(_: str, value: Any) -> Iterable[Fault]:
-    for place, mount in _entries(value):
-        for key, path in _items(mount):
-            if _camel(key) not in MOUNT_KEYS:
-                yield _not_among(key, MOUNT_KEYS, "a part of a mount").below((place, key))
-            elif _camel(key) == "mountPath" and isinstance(path, str) and _covers_home(path):
-                rule = f"{HOME_PATH} is where the home is mounted"
-                message = f"a mount over the home {got(path)}"
-                yield Fault(Code.OWNED_OVERRIDE, message, rule, "mount it elsewhere", (place, key))
-
-
-def _covers_home(path: str) -> bool:
-    # KubeSpawner fills names in, and that of a default server is empty.
-    for filled in (path, re.sub(r"\{\w*\}", "", path)):
-        above = posixpath.normpath(filled) + "/"
-        if f"{HOME_PATH}/".startswith("/" if above == "//" else above):
-            return True
-    return False
-
-
-def check_mounts(overrides: Mapping[str, Any]) -> tuple[Fault, ...]:
-    """Find mounts of volumes that a profile does not bring itself, in the overrides of one whole choice.
-
-    The hub's volumes may be storage that everybody's home is a folder of: mounted again, and without the
-    hub's `subPath`, it would be everybody's. An option's part alone does not say what the profile brings.
-    """
-    own = {
-        volume.get("name") for _, volume in _entries(overrides.get("volumes")) if isinstance(volume, Mapping)
-    }
-    faults = []
-    for place, mount in _entries(overrides.get("volume_mounts")):
-        name = mount.get("name") if isinstance(mount, Mapping) else None
-        if isinstance(mount, Mapping) and (not isinstance(name, str) or name not in own):
-            message = f"a mount of a volume that is not the profile's {got(name)}"
-            rule = "a profile mounts the volumes that it brings itself"
-            faults.append(Fault(Code.OWNED_OVERRIDE, message, rule, _ASK_ADMINS, (place, "name")))
-    return tuple(faults)
-
-
 def _lifecycle_hooks(_: str, value: Any) -> Iterable[Fault]:
-    for hook, handlers in _items(value):
-        if _camel(hook) not in _HOOKS:
-            yield _not_among(hook, _HOOKS, "a hook").below((hook,))
-        for handler in _keys(handlers):
-            if _camel(handler) not in _HANDLERS:
+    for hook, handlers in items(value):
+        if camel(hook) not in _HOOKS:
+            yield not_among(hook, _HOOKS, "a hook").below((hook,))
+        for handler in keys(handlers):
+            if camel(handler) not in _HANDLERS:
                 # The node would send the request, past every network policy.
-                yield _not_among(handler, _HANDLERS, "a handler").below((hook, handler))
+                yield not_among(handler, _HANDLERS, "a handler").below((hook, handler))
 
 
 def _only(allowed: frozenset[str]) -> Callable[[str, Any], Iterable[Fault]]:
     def check(name: str, value: Any) -> Iterable[Fault]:
-        for key in _keys(value):
-            if _camel(key) not in allowed:
-                yield _not_among(key, allowed, f"a part of {name}").below((key,))
+        for key in keys(value):
+            if camel(key) not in allowed:
+                yield not_among(key, allowed, f"a part of {name}").below((key,))
 
     return check
-
-
-def _not_among(key: str, allowed: Iterable[str], what: str) -> Fault:
-    names = sorted(allowed)
-    meant = suggestion(key, names)
-    remedy = f"did you mean {meant!r}?" if meant else "remove it"
-    rule = f"a profile may say {listed(names)}"
-    return Fault(Code.OWNED_OVERRIDE, f"not {what} for a profile {got(key)}", rule, remedy, at_key=True)
 
 
 def _said_twice(name: str, value: Any) -> Iterable[Fault]:
@@ -194,41 +130,18 @@ def _said_twice(name: str, value: Any) -> Iterable[Fault]:
     if name in _ONE_MODEL:
         yield from _twice(value)
     elif name in _MODELS:
-        for place, entry in _entries(value):
+        for place, entry in entries(value):
             yield from (fault.below((place,)) for fault in _twice(entry))
 
 
 def _twice(value: Any) -> Iterable[Fault]:
     seen: set[str] = set()
-    for key in _keys(value):
-        if _camel(key) in seen:
+    for key in keys(value):
+        if camel(key) in seen:
             message = f"said twice, in two spellings {got(key)}"
             rule = "a key stands once, as Kubernetes or as KubeSpawner spells it"
             yield Fault(Code.BAD_OVERRIDE, message, rule, "remove one", (key,), at_key=True)
-        seen.add(_camel(key))
-
-
-def _camel(key: str) -> str:
-    """Spell a key as Kubernetes' JSON does; KubeSpawner takes `mount_path`, too, but no mixture of both."""
-    if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", key):
-        return key
-    first, *others = key.split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in others)
-
-
-def _items(value: Any) -> list[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, Mapping) else []
-
-
-def _keys(value: Any) -> list[str]:
-    return [key for key, _ in _items(value)]
-
-
-def _entries(value: Any) -> list[tuple[str | int, Any]]:
-    """Give the entries of a list, or of a mapping as zero-to-jupyterhub writes lists, with their place."""
-    if isinstance(value, Mapping):
-        return list(value.items())
-    return list(enumerate(value)) if isinstance(value, list | tuple) else []
+        seen.add(camel(key))
 
 
 _ONE_MODEL: Final = frozenset({"extra_container_config", "extra_pod_config", "lifecycle_hooks"})
@@ -261,7 +174,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any], Iterable[Fault]]]] = MappingPro
         "extra_resource_limits": _resources,
         "image": _image,
         "lifecycle_hooks": _lifecycle_hooks,
-        "volume_mounts": _volume_mounts,
-        "volumes": _volumes,
+        "volume_mounts": check_volume_mounts,
+        "volumes": check_volumes,
     }
 )

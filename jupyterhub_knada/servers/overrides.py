@@ -17,6 +17,7 @@ from jupyterhub_knada.errors import Code
 from jupyterhub_knada.servers.frozen import thaw
 from jupyterhub_knada.servers.override_contents import check_contents
 from jupyterhub_knada.servers.override_rules import MERGED, OWNED, PASSED, SIZES
+from jupyterhub_knada.servers.override_volumes import check_own_mounts
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.quoting import got, suggestion
 
@@ -57,7 +58,7 @@ def check_override(override: Mapping[str, Any]) -> tuple[Fault, ...]:
         elif not (isinstance(value, str) and _OWN_TEXT in value):
             found = check_contents(name, value) or _check_trait(name, value)
             faults.extend(fault.below((name,)) for fault in found)
-    return tuple(faults)
+    return (*faults, *check_own_mounts(override))
 
 
 def _unknown(name: str) -> Fault:

@@ -155,7 +155,7 @@ def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerP
     _check_namespace(chosen.team, hub)
     bounds = chosen.platform.bounds if chosen.platform is not None else None
     overrides = lay_overrides(chosen.profile, chosen.options)
-    check_laid(overrides)
+    check_laid(overrides, hub)
     layers = Layers(overrides, hub)
     sizes = decide_sizes(chosen.profile, layers, bounds)
     image = _decide_image(chosen, layers, bounds)

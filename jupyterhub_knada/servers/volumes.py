@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import posixpath
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.servers.frozen import thaw, without_nulls
@@ -35,10 +36,11 @@ def lay_volumes(plan: ServerPlan, hub: HubSettings) -> dict[str, list[Entry]]:
     mounts = _entries(copy.deepcopy(hub.values.get("volume_mounts")))
     hub_home = next((_get(mount, "name") for mount in mounts if _is_at(mount, HOME_PATH)), None)
     mounts = [mount for mount in mounts if not _is_at(mount, HOME_PATH)]
-    name = _home_volume_name(volumes, mounts, hub_home)
+    own_volumes = _entries(template(thaw(plan.override.get("volumes"))))
+    name = _home_volume_name(volumes, mounts, hub_home) or _free_name("home", [*volumes, *own_volumes])
     if hub_home is not None and (name == hub_home or not _is_used(hub_home, mounts, hub)):
         volumes = [volume for volume in volumes if _get(volume, "name") != hub_home]
-    volumes = _add(volumes, _entries(template(thaw(plan.override.get("volumes")))))
+    volumes = _add(volumes, own_volumes)
     mounts += _entries(template(thaw(plan.override.get("volume_mounts"))))
     if plan.home is not None:
         mounts = [mount for mount in mounts if not _is_at(mount, HOME_PATH)]
@@ -52,18 +54,30 @@ def lay_volumes(plan: ServerPlan, hub: HubSettings) -> dict[str, list[Entry]]:
     return {"volumes": volumes, "volume_mounts": mounts}
 
 
-def _home_volume_name(volumes: Iterable[Entry], mounts: Iterable[Entry], hub_home: str | None) -> str:
-    """Name the home's volume: as the hub's own home, unless that is storage that others are mounted from."""
+def hub_volume_names(hub: HubSettings) -> tuple[str, ...]:
+    """Give the names of the volumes that the hub's configuration brings."""
+    names = (_get(volume, "name") for volume in _entries(hub.values.get("volumes")))
+    return tuple(name for name in names if name)
+
+
+def hub_mount_paths(hub: HubSettings) -> tuple[str, ...]:
+    """Give where the hub's configuration mounts its volumes, with names in braces as they are written."""
+    return tuple(path for mount in _entries(hub.values.get("volume_mounts")) if (path := _path_of(mount)))
+
+
+def _home_volume_name(volumes: Iterable[Entry], mounts: Iterable[Entry], hub_home: str | None) -> str | None:
+    """Name the home's volume as the hub's own home; None where that is storage others are mounted from."""
     claim = next((_claim_of(volume) for volume in volumes if _get(volume, "name") == hub_home), None)
     is_personal = claim is not None and "{" in claim
     if hub_home is not None and (is_personal or all(_get(mount, "name") != hub_home for mount in mounts)):
         return hub_home
-    return _free_name("home", volumes)
+    return None
 
 
 def _free_name(wanted: str, volumes: Iterable[Entry]) -> str:
     taken = {_get(volume, "name") for volume in volumes}
-    return next(name for name in (wanted, f"knada-{wanted}", f"knada-{wanted}-0") if name not in taken)
+    numbered = (f"knada-{wanted}-{number}" for number in count())
+    return next(name for name in chain((wanted, f"knada-{wanted}"), numbered) if name not in taken)
 
 
 def _claim_of(volume: Entry) -> str | None:
@@ -93,8 +107,12 @@ def _get(item: Any, key: str) -> Any:
 
 
 def _is_at(mount: Entry, path: str) -> bool:
-    place = _get(mount, "mountPath") or _get(mount, "mount_path") or ""
-    return posixpath.normpath(place) == path
+    # Not `normpath` alone: POSIX lets a path begin with two slashes, and it keeps them.
+    return posixpath.normpath("/" + _path_of(mount).strip("/")) == path
+
+
+def _path_of(mount: Entry) -> str:
+    return _get(mount, "mountPath") or _get(mount, "mount_path") or ""
 
 
 def _entries(value: Any) -> list[Any]:

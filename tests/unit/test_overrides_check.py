@@ -47,7 +47,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     },
     "scratch space as zero-to-jupyterhub writes it": {
         "volumes": {"scratch": {"name": "scratch", "emptyDir": {"medium": "Memory"}}},
-        "volume_mounts": {"scratch": {"name": "scratch", "mountPath": "/home/jovyan/scratch"}},
+        "volume_mounts": {"scratch": {"name": "scratch", "mountPath": "/scratch/"}},
     },
     "placement": {
         "node_selector": {"pool": "big"},
@@ -215,6 +215,48 @@ REFUSED: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
         Code.OWNED_OVERRIDE,
         ("volume_mounts", 0, "mountPath"),
         "the home",
+    ),
+    **{
+        f"a mount at {path}": (
+            {"volume_mounts": [{"name": "a", "mountPath": path}]},
+            Code.OWNED_OVERRIDE,
+            ("volume_mounts", 0, "mountPath"),
+            "the home",
+        )
+        for path in (
+            "//home/jovyan",
+            "/home/{username}",
+            "/home/jovyan/../jovyan",
+            "/home/./jovyan",
+            "/home/jovyan/work",
+            "/home",
+            "/",
+            "home/jovyan",
+            "/scratch/{username}",
+            "/a:b",
+            "",
+        )
+    },
+    "a mount of the hub's volume beside a list of its own": (
+        {
+            "volumes": [{"name": "a", "emptyDir": {}}],
+            "volume_mounts": [{"name": "home", "mountPath": "/all"}],
+        },
+        Code.OWNED_OVERRIDE,
+        ("volume_mounts", 0, "name"),
+        "brings itself",
+    ),
+    "a volume by a name that is filled in": (
+        {"volumes": [{"name": "volume-{username}", "emptyDir": {}}]},
+        Code.BAD_OVERRIDE,
+        ("volumes", 0, "name"),
+        "lower-case",
+    ),
+    "scratch space of the wrong shape": (
+        {"volumes": [{"name": "a", "emptyDir": [{"sizeLimit": "1Gi"}]}]},
+        Code.BAD_OVERRIDE,
+        ("volumes", 0, "emptyDir"),
+        "is a mapping",
     ),
     "a mount that reaches back to the node": (
         {"volume_mounts": [{"name": "a", "mountPath": "/x", "mount_propagation": "Bidirectional"}]},

@@ -214,6 +214,23 @@ def test_team_without_a_home_keeps_a_volume_that_a_container_of_the_hub_mounts()
     assert found["volumes"] == [{"name": "volume-{user_server}", "emptyDir": {}}]
 
 
+def test_volume_of_a_profile_that_is_called_home_is_not_the_home() -> None:
+    """The home takes another name: what is scratch space for its author does not become the claim."""
+    override = {
+        "volumes": [{"name": name, "emptyDir": {}} for name in ("home", "knada-home", "knada-home-0")],
+        "volume_mounts": [mount("home", "/scratch")],
+    }
+    found = values(override=override)
+    assert mounts(found) == {"/scratch": "home", HOME: "knada-home-1"}
+    assert volume_names(found) == ["home", "knada-home", "knada-home-0", "knada-home-1"]
+
+
+def test_home_of_the_chart_with_two_slashes_gives_way() -> None:
+    """The way a path is written does not decide whose home is mounted."""
+    found = values({"volumes": [STATIC], "volume_mounts": [mount("home", "//home/jovyan")]})
+    assert mounts(found) == {HOME: "home"}
+
+
 @pytest.mark.parametrize("form", [list, dict], ids=["list", "mapping"])
 def test_volumes_of_a_profile_come_beside_the_home(form: type) -> None:
     """A list never drops the home or what the hub mounts, as it does in stock."""
