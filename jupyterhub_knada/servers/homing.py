@@ -58,6 +58,10 @@ class HomingKubeSpawner(TellingKubeSpawner):
             self._is_restored = True
         return self._hub_layer.read(self)
 
+    def _show_hub_layer(self) -> HubSettings:
+        """Give the hub's settings for a page, which may be drawn while a server runs: nothing is touched."""
+        return self._hub_layer.read(self) if self._is_restored else self._hub_layer.configured
+
     async def _find_home(self, plan: ServerPlan) -> None:
         """Decide on the claim of this start, whatever the last one had; KubeSpawner makes a new one.
 

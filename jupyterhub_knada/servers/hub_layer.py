@@ -41,9 +41,17 @@ class HubLayer:
         """Read the hub's layer as it is now: configuration, and what hooks have changed since `restore`."""
         values = {trait: getattr(spawner, trait) for trait in self._values}
         changed = {trait for trait, value in values.items() if value != self._values[trait]}
+        return self._settings(values, changed)
+
+    @property
+    def configured(self) -> HubSettings:
+        """The hub's layer as it is configured, without what hooks say for one start."""
+        return self._settings(self._values, set())
+
+    def _settings(self, values: Mapping[str, Any], changed: set[str]) -> HubSettings:
         return HubSettings(
             namespace=values["namespace"],
-            values=MappingProxyType(copy.deepcopy(values)),
+            values=MappingProxyType(copy.deepcopy(dict(values))),
             explicit=frozenset(self._configured | changed),
         )
 

@@ -27,7 +27,7 @@ class StartRefusedError(HTTPError):
 
 
 class PageAskedError(Exception):
-    """Raised where a link names nothing to start: JupyterHub then shows the start page, without an error.
+    """Raised where a link names no server to start: JupyterHub then shows the start page, without an error.
 
     Source: `SpawnHandler._get`, JupyterHub 5.3-6.1: any exception falls back to the page, with its
     `jupyterhub_message` above; an empty one is not shown.

@@ -24,6 +24,7 @@ from jupyterhub_knada.servers.offer import build_offer
 from jupyterhub_knada.servers.older_names import older_claim_names
 from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.servers.plans import UserFacts, build_plan, resolve_choice
+from jupyterhub_knada.servers.raw_options import TEAM
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
 from jupyterhub_knada.servers.traits import spawner_traits
 from jupyterhub_knada.teams.hub_groups import read_claim_groups
@@ -101,10 +102,12 @@ class KnadaSpawner(HomingKubeSpawner):
         help="""
         What draws the start page.
 
-        A function of an `Offer` and the last `Choice` (or None) that gives the HTML that stands in
-        JupyterHub's form. The default is None: there is no page, and whoever opens it reads that it is not
-        configured; `jupyterhub_knada.configure()` sets it. Called whenever the page is opened. Its result is
-        trusted as HTML: the function escapes what teams wrote.
+        A function that gives the HTML that stands in JupyterHub's form. It is called whenever the page is
+        opened, with an `Offer`, the last `Choice` (or None), and by name `hub`, the hub's own settings, which
+        servers get where no file says otherwise, and `team`, the slug to select (or None). The default is
+        None: there is no page, and whoever opens it reads that it is not configured;
+        `jupyterhub_knada.configure()` sets it. Its result is trusted as HTML: the function escapes what
+        teams wrote.
 
         Example: `c.KnadaSpawner.spawn_page = render_spawn_page`.
 
@@ -113,6 +116,8 @@ class KnadaSpawner(HomingKubeSpawner):
     )
 
     _notices: tuple[str, ...] = ()
+    _page_team: str | None = None
+    """The team to select on the page that is drawn next."""
 
     # JupyterHub's is a Dict: a JSON list that comes by REST (JupyterHub < 6) is stored, and then ends each
     # construction of this user's spawner with a TraitError. Anything is taken here, and refused in words.
@@ -171,7 +176,9 @@ class KnadaSpawner(HomingKubeSpawner):
         if self.spawn_page is None:
             raise HTTPError(500, "KnadaSpawner.spawn_page is not set: call jupyterhub_knada.configure(c, …)")
         last = Choice.from_options(dict(self._memory.accepted or {}))
-        return str(self.spawn_page(self.build_offer(self.snapshot), last))
+        team, self._page_team = self._page_team, None
+        hub = self._show_hub_layer()
+        return str(self.spawn_page(self.build_offer(self.snapshot), last, hub=hub, team=team))
 
     def options_from_form(self, formdata: Mapping[str, Any]) -> dict[str, str]:
         """Read and check a submitted start page.
@@ -181,23 +188,50 @@ class KnadaSpawner(HomingKubeSpawner):
 
         Source: trait `Spawner.options_from_form`; a method here, so that no configuration gets around it.
         """
-        choice, _ = self._decide(decode_form(formdata))
-        return choice.to_options()
+        return self._decide_from_page(decode_form(formdata))
 
     def options_from_query(self, query_data: Mapping[str, Any]) -> dict[str, str]:
         """Read and check a link that starts a server.
 
         Raises:
             StartRefusedError: before anything is stored or counted.
-            PageAskedError: the link names nothing.
+            PageAskedError: the link names nothing to start: nothing at all, or a team alone.
 
         Source: `Spawner.options_from_query`, JupyterHub 5.3-6.1.
         """
         options = decode_query(query_data)
-        if not options:
+        if options.keys() <= {TEAM}:
+            self._open_page(options)
+        return self._decide_from_page(options)
+
+    def _open_page(self, options: Mapping[str, object]) -> None:
+        """Have the page opened, with the team selected that is named; one that is not theirs goes on.
+
+        Raises:
+            PageAskedError: the page is to be shown.
+        """
+        self._page_team = self._find_team(options)
+        if self._page_team is not None or not options:
             raise PageAskedError
-        choice, _ = self._decide(options)
+
+    def _decide_from_page(self, options: Mapping[str, object]) -> dict[str, str]:
+        """Check what a page or link names; where it is refused, the page comes back with its team selected.
+
+        Raises:
+            StartRefusedError: the choice or the plan is refused.
+        """
+        try:
+            choice, _ = self._decide(options)
+        except StartRefusedError:
+            self._page_team = self._find_team(options)
+            raise
         return choice.to_options()
+
+    def _find_team(self, options: Mapping[str, object]) -> str | None:
+        """Give the team that options name, if it is one of the owner's."""
+        named = options.get(TEAM)
+        team = self.build_offer(self.snapshot).find_team(named) if isinstance(named, str) else None
+        return team.slug if team is not None else None
 
     def apply_user_options(self, _: object, user_options: object) -> None:
         """Check the options of a start, on every path: form, link, REST, and those of an earlier start.

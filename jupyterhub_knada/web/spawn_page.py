@@ -15,11 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from jupyterhub_knada.errors import Refusal
 from jupyterhub_knada.servers.choices import Choice, parse_choice
-from jupyterhub_knada.servers.plan_inputs import HubSettings, ResolvedChoice, UserFacts
+from jupyterhub_knada.servers.plan_inputs import ResolvedChoice, UserFacts
 from jupyterhub_knada.servers.plans import build_plan
 from jupyterhub_knada.servers.profile_options import MAX_OWN_TEXT_LENGTH, default_choice
 from jupyterhub_knada.servers.raw_options import TEAM, UNLISTED_CHOICE, UNLISTED_SUFFIX
-from jupyterhub_knada.teams.quoting import quoted
 from jupyterhub_knada.web.spawn_facts import profile_facts, team_facts
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from jupyterhub_knada.servers.choices import OptionValue
     from jupyterhub_knada.servers.offer import Offer, TeamOffer
+    from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.plans import ServerPlan
     from jupyterhub_knada.teams.effective import EffectiveProfile
     from jupyterhub_knada.teams.model import Bounds, ProfileOption
@@ -111,7 +111,7 @@ def render_spawn_page(
     offer: Offer,
     last: Choice | None = None,
     *,
-    hub: HubSettings | None = None,
+    hub: HubSettings,
     team: str | None = None,
     today: date | None = None,
 ) -> str:
@@ -120,8 +120,8 @@ def render_spawn_page(
     Args:
         offer: What the person may choose now; one with a refusal gives a page that says it.
         last: The last accepted choice: selected at first, with a notice where it no longer holds.
-        hub: The hub's own configuration, so that the page shows what it adds to the files; None: nothing.
-        team: Select this team, as a link to a team's page asks for; one that is not in the offer is told.
+        hub: The hub's own configuration, so that the page shows what it adds to the files.
+        team: Select this team of the offer, as a link to a team's page asks for; None: as the last time.
         today: Decides which images are past their end of life; None: the current day, UTC.
 
     Returns:
@@ -131,7 +131,7 @@ def render_spawn_page(
     if offer.refusal is not None:
         return _render("spawn_refused.html", refusal=offer.refusal)
     choice, notices = _select(offer, last, team)
-    page = _Page(offer, choice, last, hub or HubSettings(""), today or datetime.now(UTC).date())
+    page = _Page(offer, choice, last, hub, today or datetime.now(UTC).date())
     return _render(
         "spawn_options.html",
         teams=[_show_team(page, number, one) for number, one in enumerate(offer.teams, start=1)],
@@ -159,16 +159,12 @@ def _render(template: str, **context: Any) -> str:
 
 def _select(offer: Offer, last: Choice | None, team: str | None) -> tuple[Choice | None, tuple[str, ...]]:
     """Decide what is selected: what a start without any options would take, where it would take anything."""
-    named: dict[str, str] = {}
-    notices: tuple[str, ...] = ()
-    if team is not None and offer.find_team(team) is None:
-        notices = (f"You are in no team {quoted(team)} that can start a server.",)
-    elif team is not None:
-        named[TEAM] = team
-    choice = parse_choice(named, offer, last)
-    if isinstance(choice, Refusal):
-        return None, notices
-    return choice, (*notices, *choice.notices)
+    choice = parse_choice({TEAM: team} if team is not None else {}, offer, last)
+    if not isinstance(choice, Refusal):
+        return choice, choice.notices
+    named = offer.find_team(team) if team is not None else None
+    # The default of a team may be what cannot start: its card says so, beside the others.
+    return (Choice(named.slug, named.default_profile.slug) if named is not None else None), ()
 
 
 def _show_team(page: _Page, number: int, offer: TeamOffer) -> TeamSection:

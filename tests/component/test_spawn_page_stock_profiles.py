@@ -11,6 +11,7 @@ from jupyterhub_knada.errors import Severity
 from jupyterhub_knada.servers.choices import Choice, OptionValue, option_overrides, parse_choice
 from jupyterhub_knada.servers.offer import Offer, build_offer
 from jupyterhub_knada.servers.overrides import check_override
+from jupyterhub_knada.servers.plan_inputs import HubSettings
 from jupyterhub_knada.teams.loading import load_files
 from jupyterhub_knada.teams.snapshots import Snapshot
 from jupyterhub_knada.web.spawn_page import render_spawn_page
@@ -44,7 +45,7 @@ def test_stock_profiles_verbatim_are_offered_in_their_order(offer: Offer) -> Non
 
 def test_stock_profiles_verbatim_are_shown_with_what_their_overrides_give(offer: Offer) -> None:
     """An override's image and size are what the server gets, so they are what the page says."""
-    html = render_spawn_page(offer, None, today=date(2026, 11, 21))
+    html = render_spawn_page(offer, None, hub=HubSettings("jhub"), today=date(2026, 11, 21))
     for words in ("jupyter/all-spark-notebook:2343e33dec46", "16 GB", "Enter image manually", "Other image"):
         assert words in html
 

@@ -9,6 +9,7 @@ from tornado.web import HTTPError
 from traitlets import TraitError
 
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
+from jupyterhub_knada.web.spawn_page import render_spawn_page
 from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, PLATFORM, BadOptions
 from tests.support.spawners import Group, User
 
@@ -136,7 +137,7 @@ async def test_page_is_drawn_from_the_offer_and_the_last_choice(spawners: Spawne
     """The renderer that the hub's configuration hands in gets both."""
     seen: list[Any] = []
 
-    def draw(offer: Any, last: Any) -> str:
+    def draw(offer: Any, last: Any, **_: Any) -> str:
         seen.append((sorted(team.slug for team in offer.teams), last))
         return "<p>page</p>"
 
@@ -147,6 +148,70 @@ async def test_page_is_drawn_from_the_offer_and_the_last_choice(spawners: Spawne
     await spawner.get_options_form()
     assert seen[0] == (["alfa", "beta"], None)
     assert seen[1][1].team == "beta"
+
+
+async def test_page_shows_what_the_hub_itself_configures(spawners: Spawners) -> None:
+    """The page promises what a start then gets: the hub's configuration below the team's file."""
+    spawners.config.KnadaSpawner.spawn_page = render_spawn_page
+    spawners.config.KubeSpawner.mem_limit = "7G"
+    spawners.config.KubeSpawner.cpu_limit = 3
+    spawners.config.KubeSpawner.image = "quay.io/jupyterhub/hub-says:1"
+    spawners.config.KubeSpawner.default_url = "/rstudio"
+    spawners.config.KubeSpawner.storage_capacity = "33Gi"
+    spawners.write(PLATFORM, alfa=ALFA)
+    spawner = spawners.make()
+    words = ("7 GB", "quay.io/jupyterhub/hub-says:1", "RStudio", "33 GiB")
+    page = await spawner.get_options_form()
+    assert [word for word in words if word not in page] == []
+    pod, claim = await spawners.start(spawner, GOOD)
+    server = pod["spec"]["containers"][0]
+    assert server["image"] == "quay.io/jupyterhub/hub-says:1"
+    assert server["resources"]["limits"] == {"memory": 7 * 1024**3, "cpu": 3.0}
+    assert claim is not None
+    assert claim["spec"]["resources"]["requests"]["storage"] == "33Gi"
+
+
+async def test_page_of_a_running_server_leaves_it_as_it_is(spawners: Spawners) -> None:
+    """A refused form of a named server draws the default one's page: that may be running."""
+    spawners.config.KnadaSpawner.spawn_page = render_spawn_page
+    spawner = _write(spawners)
+    await spawners.start(spawner, GOOD)
+    before = {trait: getattr(spawner, trait) for trait in ("namespace", "image", "environment", "pvc_name")}
+    await spawner.get_options_form()
+    assert {trait: getattr(spawner, trait) for trait in before} == before
+
+
+@pytest.mark.parametrize("prefix", ["", "opt-"], ids=["plain", "prefixed"])
+async def test_link_that_names_a_team_alone_opens_its_page(spawners: Spawners, prefix: str) -> None:
+    """A team's link shows what the team has to choose from; only a link with a profile starts."""
+    spawners.config.KnadaSpawner.spawn_page = lambda *_, team, **__: f"page of {team}"
+    spawner = _write(spawners)
+    with pytest.raises(PageAskedError):
+        spawner.options_from_query({f"{prefix}team": ["beta"]})
+    assert await spawner.get_options_form() == "page of beta"
+    assert await spawner.get_options_form() == "page of None"
+    assert spawner.options_from_query({f"{prefix}team": ["beta"], f"{prefix}profile": ["beta-only"]})
+
+
+async def test_link_that_names_another_team_alone_is_refused(spawners: Spawners) -> None:
+    """Nobody is shown a page as if the team were theirs; nothing is selected."""
+    spawners.config.KnadaSpawner.spawn_page = lambda *_, team, **__: f"page of {team}"
+    spawner = _write(spawners)
+    with pytest.raises(StartRefusedError, match="KNADA-S002"):
+        spawner.options_from_query({"team": ["gamma"]})
+    assert await spawner.get_options_form() == "page of None"
+
+
+async def test_refused_choice_within_a_team_keeps_that_team_selected(spawners: Spawners) -> None:
+    """Whoever follows an old link, or sends what is gone, corrects the profile and not the team, too."""
+    spawners.config.KnadaSpawner.spawn_page = lambda *_, team, **__: f"page of {team}"
+    spawner = _write(spawners)
+    with pytest.raises(StartRefusedError, match="KNADA-S004"):
+        spawner.options_from_query({"team": ["beta"], "profile": ["gone"]})
+    assert await spawner.get_options_form() == "page of beta"
+    with pytest.raises(StartRefusedError, match="KNADA-S004"):
+        spawner.run_options_from_form({"team": ["alfa"], "profile:alfa": ["gone"]})  # type: ignore[no-untyped-call]
+    assert await spawner.get_options_form() == "page of alfa"
 
 
 async def test_page_without_a_renderer_says_what_is_missing(spawners: Spawners) -> None:
@@ -176,7 +241,7 @@ async def test_hub_setting_that_breaks_the_platform_stops_the_hub(
 async def test_check_of_options_cannot_be_configured_away(spawners: Spawners, setting: str) -> None:
     """What JupyterHub lets a configuration replace is the check itself: setting it has no effect."""
     setattr(spawners.config.Spawner, setting, lambda *_: {})
-    spawners.config.KnadaSpawner.spawn_page = lambda *_: "page"
+    spawners.config.KnadaSpawner.spawn_page = lambda *_, **__: "page"
     spawner = _write(spawners)
     with pytest.raises(StartRefusedError):
         await spawners.start(spawner, {"team": "gamma"})

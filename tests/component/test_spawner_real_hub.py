@@ -203,6 +203,29 @@ async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place
     await place.stop()
 
 
+async def test_link_of_a_team_opens_its_page_and_a_refused_one_keeps_it(place: Place) -> None:
+    """The team is selected and nothing starts; with a profile that is gone, the page says so and keeps it."""
+    async with place.hub.browser() as browser:
+        await sign_in(browser)
+        for query in ("team=beta", "opt-team=beta"):
+            status, page = await browser.open(f"/hub/spawn?{query}")
+            assert (status, selected_teams(page), "Error: " in page) == (200, ["beta"], False)
+        _, page = await browser.open("/hub/spawn?opt-team=beta&opt-profile=gone")
+        assert (selected_teams(page), "KNADA-S004" in page) == (["beta"], True)
+        _, page = await browser.open("/hub/spawn?opt-team=gamma")
+        assert "KNADA-S002" in page
+    assert await place.pods() == []
+
+
+def selected_teams(page: str) -> list[str]:
+    """Give the teams that a start page has selected."""
+    return [
+        value[1]
+        for radio in re.findall(r'<input[^>]*name="team"[^>]*>', page)
+        if re.search(r"\schecked\b", radio) and (value := re.search(r'value="([^"]*)"', radio))
+    ]
+
+
 async def test_starts_for_teams_in_turn_make_pods_and_homes_of_each(place: Place) -> None:
     """A, B, A through the whole hub: namespace, home and labels follow the start; homes are found again."""
     seen = []
