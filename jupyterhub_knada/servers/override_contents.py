@@ -5,6 +5,7 @@ KubeSpawner's traits take any mapping here; Kubernetes, or another team, would f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,11 +15,22 @@ from jupyterhub_knada.servers.override_rules import (
     BOUNDED_RESOURCES,
     CONTAINER_KEYS,
     POD_KEYS,
+    SECONDS,
     SIZES,
+    is_extended_resource,
     read_size,
 )
 from jupyterhub_knada.servers.override_volumes import check_volume_mounts, check_volumes
-from jupyterhub_knada.servers.override_walk import camel, entries, items, keys, not_among
+from jupyterhub_knada.servers.override_walk import (
+    camel,
+    entries,
+    field,
+    is_mapping_or_null,
+    items,
+    keys,
+    not_a_mapping,
+    not_among,
+)
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.images import parse_image
 from jupyterhub_knada.teams.names import reserved_annotation, reserved_label, reserved_variable
@@ -28,6 +40,9 @@ from jupyterhub_knada.teams.quoting import got
 _FIELD_SOURCES: Final = frozenset({"fieldRef", "resourceFieldRef"})
 _HOOKS: Final = frozenset({"postStart", "preStop"})
 _HANDLERS: Final = frozenset({"exec", "sleep"})
+_TOLERATION_KEYS: Final = frozenset({"effect", "key", "operator", "tolerationSeconds", "value"})
+_AMOUNT: Final = re.compile(r"[0-9]{1,9}")
+_MOST_DEVICES: Final = 10**9
 
 
 def check_contents(name: str, value: Any) -> tuple[Fault, ...]:
@@ -35,9 +50,18 @@ def check_contents(name: str, value: Any) -> tuple[Fault, ...]:
 
     A value of the wrong shape is left to the trait: then nothing is found here.
     """
+    if misshapen := tuple(_misshapen(name, value)):
+        return misshapen
     check = _CHECKS.get(name)
     found = tuple(check(name, value)) if check is not None else ()
     return found or tuple(_said_twice(name, value))
+
+
+def _misshapen(name: str, value: Any) -> Iterable[Fault]:
+    """Find entries that no object of the Kubernetes client can be made from; a null takes one away."""
+    for place, entry in entries(value) if name in _MODELS else ():
+        if not is_mapping_or_null(entry):
+            yield not_a_mapping(entry, f"an entry of {name}").below((place,))
 
 
 def _size(name: str, value: Any) -> Iterable[Fault]:
@@ -99,21 +123,71 @@ def _resources(_: str, value: Any) -> Iterable[Fault]:
             rule = "the platform's bounds hold for it under its own name"
             message = f"not an extra resource {got(key)}"
             yield Fault(Code.OWNED_OVERRIDE, message, rule, f"use {trait}", (key,), at_key=True)
-        elif isinstance(content, bool) or not isinstance(content, str | int | None):
-            rule = "a whole number or a quantity of Kubernetes"
-            yield Fault(
-                Code.BAD_QUANTITY, f"not an amount {got(content)}", rule, "write for example '1'", (key,)
-            )
+        elif not is_extended_resource(key):
+            rule = "only devices, as domain/name: no bound holds for others, such as the node's disk"
+            remedy = "write for example 'nvidia.com/gpu', or remove it"
+            message = f"not an extra resource {got(key)}"
+            yield Fault(Code.OWNED_OVERRIDE, message, rule, remedy, (key,), at_key=True)
+        elif content is not None and not _is_amount(content):
+            message = f"not an amount {got(content)}"
+            rule = "a whole number: devices are not shared"
+            yield Fault(Code.BAD_QUANTITY, message, rule, "write for example '1'", (key,))
+
+
+def _is_amount(content: Any) -> bool:
+    if isinstance(content, str):
+        return _AMOUNT.fullmatch(content) is not None
+    return isinstance(content, int) and not isinstance(content, bool) and 0 <= content < _MOST_DEVICES
+
+
+def _seconds(name: str, value: Any) -> Iterable[Fault]:
+    """Find times outside what a hub or a node can wait for; other shapes are the trait's to judge."""
+    least, most = SECONDS[name]
+    if isinstance(value, bool):
+        # An int for a trait, and for nobody else.
+        rule = f"KubeSpawner's {name} takes a whole number"
+        yield Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got(value)}", rule, "correct it")
+    elif isinstance(value, int) and not least <= value <= most:
+        rule = f"a whole number of seconds from {least} to {most}"
+        yield Fault(Code.OUT_OF_RANGE, f"not a time to wait {got(value)}", rule, f"write at most {most}")
+
+
+def _pod_config(name: str, value: Any) -> Iterable[Fault]:
+    yield from _only(POD_KEYS)(name, value)
+    for key, content in items(value):
+        if camel(key) != "terminationGracePeriodSeconds" or content is None:
+            continue
+        if isinstance(content, int) and not isinstance(content, bool):
+            yield from (fault.below((key,)) for fault in _seconds("delete_grace_period", content))
+        else:
+            message, rule = f"not a time {got(content)}", "it is a whole number of seconds"
+            yield Fault(Code.BAD_OVERRIDE, message, rule, "write for example 30", (key,))
 
 
 def _lifecycle_hooks(_: str, value: Any) -> Iterable[Fault]:
     for hook, handlers in items(value):
         if camel(hook) not in _HOOKS:
             yield not_among(hook, _HOOKS, "a hook").below((hook,))
-        for handler in keys(handlers):
+        elif not is_mapping_or_null(handlers):
+            yield not_a_mapping(handlers, hook).below((hook,))
+        for handler, action in items(handlers):
             if camel(handler) not in _HANDLERS:
                 # The node would send the request, past every network policy.
                 yield not_among(handler, _HANDLERS, "a handler").below((hook, handler))
+            elif not is_mapping_or_null(action):
+                yield not_a_mapping(action, handler).below((hook, handler))
+
+
+def _tolerations(_: str, value: Any) -> Iterable[Fault]:
+    for place, toleration in entries(value):
+        for key in keys(toleration):
+            if camel(key) not in _TOLERATION_KEYS:
+                yield not_among(key, _TOLERATION_KEYS, "a part of a toleration").below((place, key))
+        taint = field(toleration, "key")
+        if toleration is not None and not (isinstance(taint, str) and taint):
+            message, rule = "a toleration of every taint", "a profile's toleration names the taint by its key"
+            remedy = "add key: nodes that are kept free for others would be taken, too"
+            yield Fault(Code.OWNED_OVERRIDE, message, rule, remedy, (place,))
 
 
 def _only(allowed: frozenset[str]) -> Callable[[str, Any], Iterable[Fault]]:
@@ -165,15 +239,17 @@ _MODELS: Final = frozenset(
 _CHECKS: Final[Mapping[str, Callable[[str, Any], Iterable[Fault]]]] = MappingProxyType(
     {
         **dict.fromkeys(SIZES, _size),
+        **dict.fromkeys(SECONDS, _seconds),
         "environment": _environment,
         "extra_annotations": _reserved_names(reserved_annotation),
         "extra_container_config": _only(CONTAINER_KEYS),
         "extra_labels": _reserved_names(reserved_label),
-        "extra_pod_config": _only(POD_KEYS),
+        "extra_pod_config": _pod_config,
         "extra_resource_guarantees": _resources,
         "extra_resource_limits": _resources,
         "image": _image,
         "lifecycle_hooks": _lifecycle_hooks,
+        "tolerations": _tolerations,
         "volume_mounts": check_volume_mounts,
         "volumes": check_volumes,
     }

@@ -8,6 +8,7 @@ the names against KubeSpawner's.
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -195,10 +196,28 @@ CONTAINER_KEYS: Final = frozenset(
 BOUNDED_RESOURCES: Final = frozenset({"cpu", "memory"})
 """Not among extra resources: they have keys of their own, which bounds hold for."""
 
+_EXTENDED_RESOURCE: Final = re.compile(
+    r"(?!requests\.|([-a-z0-9.]+\.)?kubernetes\.io/)"
+    r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+
+SECONDS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {"start_timeout": (1, 3600), "http_timeout": (1, 600), "delete_grace_period": (0, 300)}
+)
+"""The least and the most of each time: what waits longer holds the hub's slots of starts, or its node."""
+
 HOME_PATH: Final = "/home/jovyan"
 """Where the home is mounted: no other volume may stand there or above it."""
 
 _SMALLEST_MEMORY: Final = 16 * 1024**2
+
+
+def is_extended_resource(name: str) -> bool:
+    """Tell whether a resource is one of devices: `domain/name`, not of Kubernetes itself.
+
+    Source: Kubernetes, pkg/apis/core/v1/helper `IsExtendedResourceName`.
+    """
+    return _EXTENDED_RESOURCE.fullmatch(name) is not None
 
 
 def read_size(trait: str, value: object) -> int | None:

@@ -7,17 +7,24 @@ What the hub mounts may be storage that everybody's home is a folder of: mounted
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.servers.override_rules import HOME_PATH, MOUNT_KEYS, VOLUME_TYPES
-from jupyterhub_knada.servers.override_walk import camel, entries, field, items, not_a_mapping, not_among
+from jupyterhub_knada.servers.override_walk import (
+    camel,
+    entries,
+    field,
+    is_mapping_or_null,
+    items,
+    not_a_mapping,
+    not_among,
+)
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.quoting import got, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _ASK_ADMINS: Final = "ask the platform's admins to mount it for everyone"
 _VOLUME_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -47,7 +54,7 @@ def _volume_source(key: str, content: Any) -> Fault | None:
         message = f"not a volume for a profile {got(key)}"
         rule = f"only {listed(sorted(VOLUME_TYPES))}: others could be a home, a secret or the node's disk"
         return Fault(Code.OWNED_OVERRIDE, message, rule, _ASK_ADMINS, at_key=True)
-    return None if content is None or isinstance(content, Mapping) else not_a_mapping(content, key)
+    return None if is_mapping_or_null(content) else not_a_mapping(content, key)
 
 
 def check_volume_mounts(_: str, value: Any) -> Iterable[Fault]:

@@ -44,6 +44,11 @@ def field(value: Any, key: str) -> Any:
     return next((content for name, content in items(value) if camel(name) == key), None)
 
 
+def is_mapping_or_null(value: Any) -> bool:
+    """Tell whether something is a mapping, or the null that takes one away."""
+    return value is None or isinstance(value, Mapping)
+
+
 def not_among(key: str, allowed: Iterable[str], what: str) -> Fault:
     """Say that a key is not one that a profile may write, and which are."""
     names = sorted(allowed)

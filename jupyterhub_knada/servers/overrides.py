@@ -43,7 +43,8 @@ def check_override(override: Mapping[str, Any]) -> tuple[Fault, ...]:
 
     Args:
         override: Trait name to value, as a profile, a listed choice or an unlisted choice writes it. In the
-            last, `{value}` stands for a text that nobody knows yet: a value with it is checked at the start.
+            last, `{value}` stands for a text that nobody knows yet: what it holds is checked at the start,
+            whether the trait takes a text at all is checked here.
 
     Returns:
         Faults with the path inside the override; empty where all of it holds.
@@ -55,8 +56,9 @@ def check_override(override: Mapping[str, Any]) -> tuple[Fault, ...]:
             faults.append(Fault(Code.OWNED_OVERRIDE, message, OWNED[name], "remove it", (name,), at_key=True))
         elif name not in MERGED | PASSED:
             faults.append(_unknown(name))
-        elif not (isinstance(value, str) and _OWN_TEXT in value):
-            found = check_contents(name, value) or _check_trait(name, value)
+        else:
+            is_own_text = isinstance(value, str) and _OWN_TEXT in value
+            found = (() if is_own_text else check_contents(name, value)) or _check_trait(name, value)
             faults.extend(fault.below((name,)) for fault in found)
     return (*faults, *check_own_mounts(override))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.servers.layers import CAPPED, HUB, Layers, refuse_override
-from jupyterhub_knada.servers.override_rules import BOUNDED_RESOURCES
+from jupyterhub_knada.servers.override_rules import BOUNDED_RESOURCES, is_extended_resource
 from jupyterhub_knada.teams.effective import Sourced
 from jupyterhub_knada.teams.quantities import parse_cpu, parse_memory
 
@@ -153,13 +153,17 @@ def _cap_gpus(limits: dict[str, Any], bound: int | None) -> Mapping[str, str | i
 
 
 def is_gpu(resource: str) -> bool:
-    """Tell whether a resource of Kubernetes is a kind of GPU: `nvidia.com/gpu`, `nvidia.com/mig-1g.5gb`."""
-    vendor, _, kind = resource.partition("/")
-    return kind.split(".", 1)[0] == "gpu" or kind.startswith(("gpu", "mig-")) or vendor.startswith("gpu.")
+    """Tell whether a resource of Kubernetes is what a bound of GPUs is for.
+
+    A kind of GPU (`nvidia.com/gpu`, `nvidia.com/mig-1g.5gb`, `gpu.intel.com/i915`), or what stands in for one
+    (`google.com/tpu`, `habana.ai/gaudi`).
+    """
+    vendor, _, kind = resource.lower().partition("/")
+    return kind.startswith(("gpu", "mig-", "tpu", "gaudi")) or vendor.startswith("gpu.")
 
 
 def _decide_other_guarantees(layers: Layers, limits: Mapping[str, str | int]) -> Mapping[str, str | int]:
-    """Give the requests of other resources; Kubernetes wants a GPU's request to equal its limit."""
+    """Give the requests of other resources; Kubernetes wants that of a device to equal its limit."""
     said = {
         **(layers.hub.values.get("extra_resource_guarantees") or {}),
         **(layers.overrides.values.get("extra_resource_guarantees") or {}),
@@ -168,7 +172,7 @@ def _decide_other_guarantees(layers: Layers, limits: Mapping[str, str | int]) ->
         name: value for name, value in said.items() if value is not None and name not in BOUNDED_RESOURCES
     }
     return {
-        name: limits.get(name, value) if is_gpu(name) else value
+        name: limits[name] if is_extended_resource(name) else value
         for name, value in kept.items()
-        if not is_gpu(name) or name in limits
+        if not is_extended_resource(name) or name in limits
     }

@@ -197,5 +197,6 @@ def _tolerations(plan: ServerPlan, hub: HubSettings) -> list[Any]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Give the entries of a list, or of a mapping sorted by key, as KubeSpawner reads it."""
-    return [value[key] for key in sorted(value)] if isinstance(value, Mapping) else list(value)
+    """Give the entries of a list, or of a mapping sorted by key, as KubeSpawner reads it, without nulls."""
+    listed = [value[key] for key in sorted(value)] if isinstance(value, Mapping) else value
+    return [item for item in listed if item is not None]

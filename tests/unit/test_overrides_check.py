@@ -57,7 +57,18 @@ TAKEN: dict[str, dict[str, Any]] = {
     "a harmless part of the pod": {
         "extra_pod_config": {"terminationGracePeriodSeconds": 5, "dns_policy": "Default"}
     },
-    "a text that is not known yet": {"image": "{value}", "mem_limit": "{value}G", "start_timeout": "{value}"},
+    "a text that is not known yet": {"image": "{value}", "mem_limit": "{value}G", "cmd": "{value}"},
+    "a text that is not known yet, inside": {"environment": {"A": "{value}"}, "args": ["--x={value}"]},
+    "accelerators and other devices": {
+        "extra_resource_limits": {"google.com/tpu": 4, "example.org/device": "2", "amd.com/gpu": None}
+    },
+    "the longest times": {
+        "start_timeout": 3600,
+        "http_timeout": 600,
+        "delete_grace_period": 300,
+        "extra_pod_config": {"termination_grace_period_seconds": 300},
+    },
+    "a toleration taken away": {"tolerations": {"gpu": None}},
 }
 
 REFUSED: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
@@ -317,6 +328,128 @@ REFUSED: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
         Code.BAD_QUANTITY,
         ("extra_resource_limits", "nvidia.com/gpu"),
         "a whole number",
+    ),
+    **{
+        f"an extra resource called {name}": (
+            {"extra_resource_guarantees": {name: 1}},
+            Code.OWNED_OVERRIDE,
+            ("extra_resource_guarantees", name),
+            "domain/name",
+        )
+        for name in (
+            "requests.memory",
+            "requests.nvidia.com/gpu",
+            "limits.cpu",
+            "ephemeral-storage",
+            "hugepages-2Mi",
+            "kubernetes.io/x",
+            "node.kubernetes.io/x",
+            "Nvidia.com/gpu",
+            "nvidia.com/",
+            "gpu",
+            "",
+        )
+    },
+    **{
+        f"GPUs, wrong amount {place}": (
+            {"extra_resource_limits": {"nvidia.com/gpu": amount}},
+            Code.BAD_QUANTITY,
+            ("extra_resource_limits", "nvidia.com/gpu"),
+            "a whole number",
+        )
+        for place, amount in enumerate(
+            (-1, 10**9, "-1", "1.5", "500m", "1k", "", "many", True, [1], "9999999999")
+        )
+    },
+    **{
+        f"{trait} of {value!r}": ({trait: value}, Code.OUT_OF_RANGE, (trait,), words)
+        for trait, value, words in (
+            ("start_timeout", 3601, "from 1 to 3600"),
+            ("start_timeout", 0, "from 1 to 3600"),
+            ("http_timeout", 10**9, "from 1 to 600"),
+            ("delete_grace_period", 301, "from 0 to 300"),
+            ("delete_grace_period", -1, "from 0 to 300"),
+        )
+    },
+    "a truth value for seconds": (
+        {"start_timeout": True},
+        Code.BAD_OVERRIDE,
+        ("start_timeout",),
+        "a whole number",
+    ),
+    "a pod that takes for ever to stop": (
+        {"extra_pod_config": {"terminationGracePeriodSeconds": 86400}},
+        Code.OUT_OF_RANGE,
+        ("extra_pod_config", "terminationGracePeriodSeconds"),
+        "from 0 to 300",
+    ),
+    "a pod that takes no number of seconds to stop": (
+        {"extra_pod_config": {"termination_grace_period_seconds": "5"}},
+        Code.BAD_OVERRIDE,
+        ("extra_pod_config", "termination_grace_period_seconds"),
+        "a whole number",
+    ),
+    **{
+        f"somebody's own text as all of {trait}": ({trait: "{value}"}, Code.BAD_OVERRIDE, (trait,), trait)
+        for trait in (
+            "args",
+            "debug",
+            "environment",
+            "extra_labels",
+            "extra_resource_limits",
+            "node_selector",
+            "start_timeout",
+            "tolerations",
+            "volumes",
+        )
+    },
+    "handlers as a list": (
+        {"lifecycle_hooks": {"postStart": [{"httpGet": {}}]}},
+        Code.BAD_OVERRIDE,
+        ("lifecycle_hooks", "postStart"),
+        "is a mapping",
+    ),
+    "a command without its key": (
+        {"lifecycle_hooks": {"postStart": {"exec": ["true"]}}},
+        Code.BAD_OVERRIDE,
+        ("lifecycle_hooks", "postStart", "exec"),
+        "is a mapping",
+    ),
+    "a volume as a list": (
+        {"volumes": {"a": [{"hostPath": {"path": "/"}}]}},
+        Code.BAD_OVERRIDE,
+        ("volumes", "a"),
+        "is a mapping",
+    ),
+    "a mount as a text": (
+        {"volume_mounts": ["/home/jovyan"]},
+        Code.BAD_OVERRIDE,
+        ("volume_mounts", 0),
+        "is a mapping",
+    ),
+    "an affinity as a text": (
+        {"pod_affinity_required": {"a": "x"}},
+        Code.BAD_OVERRIDE,
+        ("pod_affinity_required", "a"),
+        "is a mapping",
+    ),
+    "every taint tolerated": (
+        {"tolerations": [{"operator": "Exists"}]},
+        Code.OWNED_OVERRIDE,
+        ("tolerations", 0),
+        "names the taint",
+    ),
+    "every taint tolerated, by an empty key": (
+        {"tolerations": {"a": {"key": "", "operator": "Exists"}}},
+        Code.OWNED_OVERRIDE,
+        ("tolerations", "a"),
+        "names the taint",
+    ),
+    "a toleration's part that is none": (
+        {"tolerations": [{"key": "a", "secret": "x"}]},
+        Code.OWNED_OVERRIDE,
+        ("tolerations", 0, "secret"),
+        "a toleration",
     ),
     "a request from the node": (
         {"lifecycle_hooks": {"preStop": {"httpGet": {"host": "metadata"}}}},

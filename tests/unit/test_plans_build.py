@@ -141,7 +141,7 @@ def test_memory_is_of_the_first_layer_that_says_it(case: dict[str, Any], limit: 
                             "amd.com/gpu": "2",
                             "nvidia.com/mig-1g.5gb": 3,
                         },
-                        "extra_resource_guarantees": {"amd.com/gpu": 1, "example.org/tpu": 1},
+                        "extra_resource_guarantees": {"amd.com/gpu": 1, "example.org/device": 1},
                     }
                 },
                 "settings": hub(extra_resource_limits={"memory": "1T"}),
@@ -149,9 +149,32 @@ def test_memory_is_of_the_first_layer_that_says_it(case: dict[str, Any], limit: 
             },
             {
                 "resource_limits": {"amd.com/gpu": 2, "nvidia.com/mig-1g.5gb": 2},
-                "resource_guarantees": {"amd.com/gpu": 2, "example.org/tpu": 1},
+                "resource_guarantees": {"amd.com/gpu": 2},
             },
             id="GPUs of all kinds together, and no memory by the back door",
+        ),
+        *(
+            pytest.param(
+                {"profile": {"override": {"extra_resource_limits": {name: 8}}}, "platform": {"gpu": 1}},
+                {"resource_limits": {name: 1}},
+                id=f"the bound holds for {name}",
+            )
+            for name in (
+                "nvidia.com/gpu.shared",
+                "amd.com/gpu",
+                "gpu.intel.com/i915",
+                "gpu.intel.com/xe",
+                "google.com/tpu",
+                "habana.ai/gaudi",
+            )
+        ),
+        pytest.param(
+            {
+                "profile": {"override": {"extra_resource_limits": {"example.org/fuse": 8}}},
+                "platform": {"gpu": 1},
+            },
+            {"resource_limits": {"example.org/fuse": 8}},
+            id="a device that is no GPU",
         ),
         pytest.param(
             {"profile": {"gpu": 1, "override": {"extra_resource_limits": {"nvidia.com/gpu": None}}}},
