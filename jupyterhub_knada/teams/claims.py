@@ -1,5 +1,7 @@
 """What only one team may have: its id, the one it had before, namespace, ingress and secret.
 
+Where all teams share the hub's namespace, also its service account and the secrets for pulling images.
+
 On a first load every team that claims the same is closed: nobody can say who had it. Later the newcomer is.
 Who holds a thing is who was served with it, also where that team's file does not hold just now.
 """
@@ -7,6 +9,7 @@ Who holds a thing is who was served with it, also where that team's file does no
 from __future__ import annotations
 
 from collections import defaultdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from jupyterhub_knada.errors import Code
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 3
 """Other teams that a message names."""
+_REMEDIES = MappingProxyType(
+    {"imagePullSecrets": "give each team its own secret, or name it in the platform file's defaults"}
+)
 
 
 class Claim(NamedTuple):
@@ -63,6 +69,7 @@ def claims_of(slug: str, team: TeamFile, platform: PlatformFile) -> dict[Claim, 
         *(("id", before, ("movedFrom", "id")) for before in older),
         ("namespace", team.namespace if platform.namespaces == "team" else None, ("namespace",)),
         ("ingress", team.ingress, ("ingress",)),
+        *_claims_in_the_hubs_namespace(team, platform),
         ("secret", team.secret or team_id, ("id",) if team.id and not team.secret else ("secret",)),
     )
     claims: dict[Claim, Path] = {}
@@ -70,6 +77,21 @@ def claims_of(slug: str, team: TeamFile, platform: PlatformFile) -> dict[Claim, 
         if value is not None:
             claims.setdefault(Claim(kind, value), path)
     return claims
+
+
+def _claims_in_the_hubs_namespace(team: TeamFile, platform: PlatformFile) -> Iterable[tuple[str, str, Path]]:
+    """Give what a namespace of its own would keep apart: identity, and secrets for pulling images.
+
+    A secret that the platform's file gives to all teams is no team's.
+    """
+    if platform.namespaces == "team":
+        return
+    if team.service_account is not None:
+        yield "serviceAccount", team.service_account, ("serviceAccount",)
+    shared = platform.defaults.image_pull_secrets or ()
+    for index, name in enumerate(team.image_pull_secrets or ()):
+        if name not in shared:
+            yield "imagePullSecrets", name, ("imagePullSecrets", index)
 
 
 def decide_claims(
@@ -176,7 +198,7 @@ def _tell(
         others = [other for other in slugs if other != slug]
         rule = _who_has(claim, others, views, claimed)
         message = f"claimed twice {got(claim.value)}"
-        remedy = f"give each team its own {claim.kind}"
+        remedy = _REMEDIES.get(claim.kind, f"give each team its own {claim.kind}")
         told.append(view.tell(Fault(Code.CLAIMED_TWICE, message, rule, remedy, claimed[slug][claim])))
     return told
 

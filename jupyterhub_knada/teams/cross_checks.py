@@ -41,6 +41,17 @@ _PAIRS = (
     ("cpu_guarantee", "cpu_limit", quantities.format_cpu),
     ("shared_memory", "memory_limit", quantities.format_memory),
 )
+_ACCOUNTS_OF_THE_CHART = frozenset(
+    {
+        "autohttps",
+        "continuous-image-puller",
+        "hook-image-awaiter",
+        "hook-image-puller",
+        "hub",
+        "user-scheduler",
+    }
+)
+"""Source: zero-to-jupyterhub, its `serviceAccount` keys; the hub's may make pods and read secrets."""
 _KEYS = {
     "memory_guarantee": "memoryGuarantee",
     "memory_limit": "memoryLimit",
@@ -74,6 +85,7 @@ def check_team(
     team, platform = view.part, platform_view.model
     if team is None or platform is None:
         return
+    yield from _check_account(view, team, platform)
     below = [Layer(view, (), team), Layer(platform_view, ("defaults",), platform.defaults)]
     yield from _check_settings(view, (), team, platform, given)
     yield from _check_layers(view, below, platform.bounds)
@@ -88,6 +100,15 @@ def check_team(
                 Code.BAD_PROFILE, f"a slug twice {got(profile.slug)}", rule, remedy, (*path, "slug")
             )
             yield view.tell(fault)
+
+
+def _check_account(view: FileView[TeamFile], team: TeamFile, platform: PlatformFile) -> Iterable[Problem]:
+    """Check that a team in the hub's namespace does not run as the hub, or as another part of the chart."""
+    if platform.namespaces == "hub" and team.service_account in _ACCOUNTS_OF_THE_CHART:
+        message = f"a service account of zero-to-jupyterhub {got(team.service_account)}"
+        rule = "with 'namespaces: hub' (platform.yaml) the hub and its parts have accounts beside the teams'"
+        remedy = "name one that is the team's own"
+        yield view.tell(Fault(Code.RESERVED_NAME, message, rule, remedy, ("serviceAccount",)))
 
 
 def check_inheritor(view: FileView[PlatformFile], slugs: Iterable[str]) -> Fault | None:

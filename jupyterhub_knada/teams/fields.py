@@ -65,6 +65,10 @@ def _named(
     return ReadBy(read, _string(f"^{pattern}$", longest=longest))
 
 
+def _unless(item: ReadBy, reserved: Callable[[str], Fault | None], pattern: str) -> ReadBy:
+    return ReadBy(readers.unless(item.read, reserved), {**item.schema, "not": {"pattern": f"^({pattern})$"}})
+
+
 def _listed(item: ReadBy, *, same: Callable[[Any], object] | None = None, secret: bool = False) -> ReadBy:
     schema = {"type": "array", "items": dict(item.schema), "maxItems": MOST_ENTRIES, "uniqueItems": True}
     return ReadBy(readers.list_of(item.read, MOST_ENTRIES, same=same, secret=secret), schema)
@@ -207,9 +211,9 @@ LongText = Annotated[
     str,
     ReadBy(readers.text(readers.LONGEST_TEXT, "a text"), _string(longest=readers.LONGEST_TEXT, shortest=0)),
 ]
-Namespace = Annotated[
-    str, _named(names.LABEL, Code.BAD_NAME, "a namespace", _DNS_RULE, 63, readers.with_dashes)
-]
+_NAMESPACE = _named(names.LABEL, Code.BAD_NAME, "a namespace", _DNS_RULE, 63, readers.with_dashes)
+Namespace = Annotated[str, _NAMESPACE]
+TeamNamespace = Annotated[str, _unless(_NAMESPACE, names.reserved_namespace, names.RESERVED_NAMESPACE)]
 HostLabel = Annotated[
     str,
     _named(names.LABEL, Code.BAD_NAME, "the first part of a host name", _DNS_RULE, 63, readers.with_dashes),
@@ -227,6 +231,7 @@ Domain = Annotated[
     ),
 ]
 ObjectName = Annotated[str, _OBJECT_NAME]
+ServiceAccount = Annotated[str, _unless(_OBJECT_NAME, names.reserved_account, names.RESERVED_ACCOUNT)]
 Project = Annotated[
     str,
     _named(
@@ -272,16 +277,14 @@ PythonVersion = Annotated[
 Image = Annotated[str, ReadBy(readers.image, _string(longest=images.LONGEST_REFERENCE))]
 ImageReference = Annotated[str, ReadBy(readers.image_reference, _string(longest=images.LONGEST_REFERENCE))]
 Regex = Annotated[str, ReadBy(readers.regex, _string(longest=readers.LONGEST_TEXT, shortest=0))]
-LabelKey = Annotated[
-    str,
-    _named(
-        names.QUALIFIED_NAME,
-        Code.BAD_NAME,
-        "the key of a taint",
-        "letters, digits and . _ -, optionally behind 'example.org/'",
-        317,
-    ),
-]
+_TAINT = _named(
+    names.QUALIFIED_NAME,
+    Code.BAD_NAME,
+    "the key of a taint",
+    "letters, digits and . _ -, optionally behind 'example.org/'",
+    317,
+)
+TaintKey = Annotated[str, _unless(_TAINT, names.reserved_taint, names.CONTROL_PLANE_TAINT)]
 LabelValue = Annotated[str, _LABEL_VALUE]
 
 UserNames = Annotated[tuple[str, ...], _listed(_USER)]

@@ -32,14 +32,15 @@ from jupyterhub_knada.teams.fields import (
     MemorySize,
     Namespace,
     NamespaceRule,
-    ObjectName,
     Project,
     PythonVersion,
     SecretId,
+    ServiceAccount,
     ShortText,
     Slug,
     StorageSize,
     TeamId,
+    TeamNamespace,
     UserNames,
 )
 from jupyterhub_knada.teams.file_model import FileModel
@@ -109,7 +110,7 @@ class MovedFrom(FileModel):
 class TeamFile(Settings):
     """One team: `teams/<slug>.yaml`. Only `namespace` and `users` are required."""
 
-    namespace: Namespace = Field(
+    namespace: TeamNamespace = Field(
         description="Namespace of the team's servers and homes, unique. A change is a move.",
         examples=["kyrre-havik-eriksen"],
     )
@@ -153,9 +154,10 @@ class TeamFile(Settings):
         description="Whom a person of the team asks; without it the platform's contact.",
         examples=["#team-kyrre"],
     )
-    service_account: ObjectName | None = Field(
+    service_account: ServiceAccount | None = Field(
         default=None,
-        description="Service account of the servers, made by the admin. Its token is never mounted.",
+        description="Service account of the servers, made by the admin; unique where teams share a "
+        "namespace. Its token is never mounted.",
         examples=["kyrre-1a2b"],
     )
     secret: SecretId | None = Field(

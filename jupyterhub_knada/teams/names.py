@@ -39,6 +39,7 @@ IMAGE_GLOB = r"[A-Za-z0-9_.:/@*+\[\]-]+"
 
 RESERVED_LABELS: Mapping[str, str] = MappingProxyType(
     {
+        "aadpodidbinding": "it gives a pod an identity of the cloud",
         "app": "the hub finds its pods by it",
         "chart": "zero-to-jupyterhub sets it",
         "component": "the hub and the network policies find the pods by it",
@@ -55,8 +56,16 @@ RESERVED_LABELS: Mapping[str, str] = MappingProxyType(
 RESERVED_ANNOTATIONS: Mapping[str, str] = MappingProxyType(
     {"allowlist": "it is made of the key 'allowlist'"},
 )
+_LOOSENS = "it can loosen a server's protection, or give it an identity; only the hub's configuration sets it"
 RESERVED_DOMAINS: Mapping[str, str] = MappingProxyType(
     {
+        "apparmor.security.beta.kubernetes.io": _LOOSENS,
+        "cni.projectcalico.org": _LOOSENS,
+        "iam.amazonaws.com": _LOOSENS,
+        "istio.io": _LOOSENS,
+        "k8s.v1.cni.cncf.io": _LOOSENS,
+        "linkerd.io": _LOOSENS,
+        "seccomp.security.alpha.kubernetes.io": _LOOSENS,
         "hub.jupyter.org": "the hub finds its users' objects by it",
         "knada.nav.no": "it tells whose server and home an object is",
     },
@@ -80,6 +89,40 @@ RESERVED_VARIABLE_PREFIXES: Mapping[str, str] = MappingProxyType(
         "KUBERNETES_": "Kubernetes sets these",
     },
 )
+
+
+RESERVED_NAMESPACE = r"default|kube-.*"
+"""Namespaces that are no team's. Source: Kubernetes, "Namespaces": the prefix `kube-` is reserved."""
+RESERVED_ACCOUNT = "default"
+"""The service account of every pod that names none."""
+CONTROL_PLANE_TAINT = r"node-role\.kubernetes\.io/(control-plane|master)"
+"""Taints that keep other pods away from the Kubernetes API. Source: Kubernetes, "Well-Known Labels"."""
+
+
+def reserved_namespace(name: str) -> Fault | None:
+    """Say why a team may not have this namespace, if it may not."""
+    if not re.fullmatch(RESERVED_NAMESPACE, name):
+        return None
+    rule = "'default' is no team's, and names that begin with 'kube-' are kept for Kubernetes"
+    message = f"a namespace of the cluster {got(name)}"
+    return Fault(Code.RESERVED_NAME, message, rule, "name one that is the team's own")
+
+
+def reserved_account(name: str) -> Fault | None:
+    """Say why a team may not have this service account in any namespace, if it may not."""
+    if name != RESERVED_ACCOUNT:
+        return None
+    rule = "every pod that names none has it, so that it is nobody's identity"
+    message = f"the service account of all {got(name)}"
+    return Fault(Code.RESERVED_NAME, message, rule, "name one that is the team's own, or remove it")
+
+
+def reserved_taint(key: str) -> Fault | None:
+    """Say why a team's servers may not tolerate this taint, if they may not."""
+    if not re.fullmatch(CONTROL_PLANE_TAINT, key):
+        return None
+    rule = "people's servers do not run beside the Kubernetes API"
+    return Fault(Code.RESERVED_NAME, f"the taint of control-plane nodes {got(key)}", rule, "remove it")
 
 
 def reserved_label(key: str) -> Fault | None:

@@ -121,6 +121,19 @@ def name(
     return read
 
 
+def unless(read: Reader[str], reserved: Callable[[str], Fault | None]) -> Reader[str]:
+    """Make a reader of names that refuses those which are not to be had, though well-formed."""
+
+    def read_free(value: object) -> str:
+        found = read(value)
+        fault = reserved(found)
+        if fault is not None:
+            raise told(fault)
+        return found
+
+    return read_free
+
+
 def with_dashes(found: str) -> str:
     """Guess a name of a Kubernetes object: `-` for blanks and `_`."""
     return "-".join(found.replace("_", " ").split())

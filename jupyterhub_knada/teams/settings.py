@@ -19,7 +19,6 @@ from jupyterhub_knada.teams.fields import (
     IdleTimeout,
     Image,
     Interface,
-    LabelKey,
     Labels,
     LabelValue,
     MemorySize,
@@ -28,6 +27,7 @@ from jupyterhub_knada.teams.fields import (
     ObjectNames,
     Seconds,
     StorageSize,
+    TaintKey,
     TolerationEffect,
     TolerationOperator,
     VariableLines,
@@ -87,9 +87,8 @@ class Culling(FileModel):
 class Toleration(FileModel):
     """A taint of nodes that the team's servers tolerate. Source: Kubernetes, core/v1 Toleration."""
 
-    key: LabelKey | None = Field(
-        default=None,
-        description="Key of the taint; without one every taint is tolerated.",
+    key: TaintKey = Field(
+        description="Key of the taint; required, as without one every taint would be tolerated.",
         examples=["nvidia.com/gpu"],
     )
     operator: TolerationOperator = Field(
@@ -117,9 +116,6 @@ class Toleration(FileModel):
     def contradictions(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """Find what the API server would refuse. Source: Kubernetes, validation.go ValidateTolerations."""
         exists = data.get("operator") == "Exists"
-        if not data.get("key") and not exists:
-            rule = "without a key the operator must be Exists"
-            yield Fault(Code.WRONG_TYPE, "a toleration without a key", rule, "add key, or 'operator: Exists'")
         if exists and data.get("value"):
             rule = "with the operator Exists there is no value"
             yield Fault(
@@ -163,7 +159,8 @@ class Settings(FileModel):
     )
     image_pull_secrets: ObjectNames | None = Field(
         default=None,
-        description="Kubernetes secrets in the team's namespace that images are pulled with.",
+        description="Kubernetes secrets in the servers' namespace that images are pulled with; where "
+        "teams share it, each secret is one team's, or one of the platform file.",
         examples=[["ghcr-credentials"]],
     )
     interface: Interface | None = Field(

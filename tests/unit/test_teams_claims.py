@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams.loading import FileCache, LoadedFiles, load_files
 from tests.support.team_files import load_folder, write_files
 
@@ -335,3 +336,52 @@ def test_teams_that_leave_one_namespace_may_all_say_so(tmp_path: Path) -> None:
     rest = "movedFrom: {namespace: jupyterhub}\n"
     loaded = load_folder(write_files(tmp_path, a=team("a", rest), b=team("b", rest)))
     assert list(loaded.teams) == ["a", "b"]
+
+
+HUB = "namespaces: hub\n"
+
+
+@pytest.mark.parametrize(
+    ("platform", "rest", "is_shared"),
+    [
+        pytest.param(HUB, "serviceAccount: same\n", True, id="an account in one namespace"),
+        pytest.param(None, "serviceAccount: same\n", False, id="an account in two namespaces"),
+        pytest.param(HUB, "imagePullSecrets: [same]\n", True, id="a pull secret in one namespace"),
+        pytest.param(None, "imagePullSecrets: [same]\n", False, id="a pull secret in two namespaces"),
+        pytest.param(
+            HUB + "defaults: {imagePullSecrets: [same]}\n",
+            "imagePullSecrets: [same]\n",
+            False,
+            id="a pull secret of the platform",
+        ),
+    ],
+)
+def test_identity_is_one_teams_where_all_share_a_namespace(
+    tmp_path: Path, platform: str | None, rest: str, *, is_shared: bool
+) -> None:
+    """Whoever runs as another team's service account reads its secrets, and its pull secret its images."""
+    loaded = load_folder(write_files(tmp_path, platform, a=team("a", rest), b=team("b", rest)))
+    assert list(loaded.closed) == (["a", "b"] if is_shared else [])
+    codes = {problem.code for closed in loaded.closed.values() for problem in closed.problems}
+    assert (Code.CLAIMED_TWICE in codes) == is_shared
+
+
+def test_newcomer_cannot_take_the_service_account_of_another_team(tmp_path: Path) -> None:
+    """Who is served with an identity keeps it."""
+    before = load_folder(write_files(tmp_path, HUB, a=team("a", "serviceAccount: a-sa\n")))
+    write_files(tmp_path, b=team("b", "serviceAccount: a-sa\n"))
+    loaded = load_files(tmp_path / "teams", tmp_path / "platform.yaml", previous=before.teams)
+    assert (list(loaded.teams), list(loaded.closed)) == (["a"], ["b"])
+
+
+def test_pull_secret_of_two_teams_is_told_with_both_ways_out(tmp_path: Path) -> None:
+    """A secret is made one team's, or the platform's."""
+    rest = "imagePullSecrets: [own, same]\n"
+    loaded = load_folder(
+        write_files(tmp_path, HUB, a=team("a", rest), b=team("b", "imagePullSecrets: [same]\n"))
+    )
+    assert str(loaded.closed["a"].problems[-1]) == (
+        "teams/a.yaml:3:25: imagePullSecrets[1]: claimed twice (got 'same'); "
+        "teams/b.yaml:3 claims it, too; "
+        "give each team its own secret, or name it in the platform file's defaults [KNADA-C031]"
+    )

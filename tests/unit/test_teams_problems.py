@@ -115,7 +115,7 @@ def test_problem_is_told_in_full_at_its_place(
             id="mapping",
         ),
         pytest.param(
-            f"tolerations: [{', '.join(['{operator: Exists}'] * 51)}]",
+            f"tolerations: [{', '.join(['{key: x, operator: Exists}'] * 51)}]",
             "tolerations: too many entries (got 51); at most 50; remove some [KNADA-C014]",
             id="list of mappings",
         ),
