@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 
 from tests.support.manifests import config_map, pod
+from tests.support.waiting import eventually
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,17 +21,37 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_OWN_RIGHTS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_OWN_RIGHTS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _HUB = {"kind": "ServiceAccount", "name": "hub", "namespace": "hub"}
 
 
-async def _grant(api: KubernetesApi, namespace: str, *rules: Json, subject: Json | None = None) -> None:
-    """Give the hub's service account, or somebody else, a Role in a namespace."""
+async def _grant(api: KubernetesApi, hub: KubernetesApi, namespace: str, *rules: Json) -> None:
+    """Give the hub's service account a Role in a namespace, and wait until it holds."""
     base = f"{_RBAC}/namespaces/{namespace}"
-    role, subjects = {"metadata": {"name": "r"}, "rules": list(rules)}, [subject or _HUB]
+    role = {"metadata": {"name": "r"}, "rules": list(rules)}
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}
     (await api.post(f"{base}/roles", role)).ok()
-    binding = {"metadata": {"name": "r"}, "roleRef": reference, "subjects": subjects}
+    binding = {"metadata": {"name": "r"}, "roleRef": reference, "subjects": [_HUB]}
     (await api.post(f"{base}/rolebindings", binding)).ok()
+    first = {key: rules[0][key][0] for key in ("verbs", "resources", "apiGroups")}
+    name = rules[0].get("resourceNames", [""])[0]
+    await _until_allowed(
+        hub, namespace, first["verbs"], first["resources"], group=first["apiGroups"], name=name
+    )
+
+
+async def _until_allowed(
+    hub: KubernetesApi, namespace: str, verb: str, resource: str, *, group: str = "", name: str = ""
+) -> None:
+    """Wait until the hub may: a real API server learns of new rights through its own watch."""
+    attributes = {"namespace": namespace, "verb": verb, "resource": resource, "group": group, "name": name}
+
+    async def is_allowed() -> bool:
+        answer = await hub.post(_OWN_RIGHTS, {"spec": {"resourceAttributes": attributes}})
+        return bool(answer.ok()["status"]["allowed"])
+
+    await eventually(is_allowed)
 
 
 def _rule(resources: str, verbs: str, group: str = "", **more: Any) -> Json:
@@ -132,7 +154,7 @@ async def test_role_gives_what_it_says_where_it_says(
     api: KubernetesApi, hub: KubernetesApi, namespace: str
 ) -> None:
     """A Role holds in its namespace, for its verbs and resources, and nowhere else."""
-    await _grant(api, namespace, _rule("pods configmaps", "get list create"))
+    await _grant(api, hub, namespace, _rule("pods configmaps", "get list create"))
     base = f"/api/v1/namespaces/{namespace}"
     assert (await hub.get(f"{base}/pods")).status == 200
     assert (await hub.post(f"{base}/pods", pod())).status == 201
@@ -145,14 +167,14 @@ async def test_role_gives_what_it_says_where_it_says(
 
 async def test_role_taken_away_holds_no_more(api: KubernetesApi, hub: KubernetesApi, namespace: str) -> None:
     """Rights end with their binding."""
-    await _grant(api, namespace, _rule("pods", "list"))
+    await _grant(api, hub, namespace, _rule("pods", "list"))
     assert (await hub.get(f"/api/v1/namespaces/{namespace}/pods")).status == 200
     (await api.delete(f"{_RBAC}/namespaces/{namespace}/rolebindings/r")).ok()
-    # A real API server learns of it through its own watch.
-    for _ in range(200):
-        if (await hub.get(f"/api/v1/namespaces/{namespace}/pods")).status == 403:
-            return
-    pytest.fail("the right outlived its binding")
+
+    async def is_forbidden() -> bool:
+        return (await hub.get(f"/api/v1/namespaces/{namespace}/pods")).status == 403
+
+    await eventually(is_forbidden)
 
 
 async def test_rule_with_names_is_for_these_names(
@@ -162,7 +184,7 @@ async def test_rule_with_names_is_for_these_names(
     path = f"/api/v1/namespaces/{namespace}/configmaps"
     for name in ("a", "b"):
         (await api.post(path, config_map(name))).ok()
-    await _grant(api, namespace, _rule("configmaps", "get list update", resourceNames=["a"]))
+    await _grant(api, hub, namespace, _rule("configmaps", "get list update", resourceNames=["a"]))
     assert (await hub.get(f"{path}/a")).status == 200
     assert (await hub.get(f"{path}/b")).status == 403
     assert (await hub.get(path)).status == 403
@@ -171,7 +193,7 @@ async def test_rule_with_names_is_for_these_names(
 
 async def test_rule_with_star_is_for_all(api: KubernetesApi, hub: KubernetesApi, namespace: str) -> None:
     """`*` stands for every resource, subresources included."""
-    await _grant(api, namespace, _rule("*", "*"))
+    await _grant(api, hub, namespace, _rule("*", "*"))
     assert (await hub.get(f"/api/v1/namespaces/{namespace}/secrets")).status == 200
     assert (await hub.get(f"{_RBAC}/namespaces/{namespace}/roles")).status == 403
     assert (await hub.get(f"/api/v1/namespaces/{namespace}/pods/x/log")).status == 404
@@ -184,6 +206,7 @@ async def test_cluster_role_bound_in_a_namespace_stays_there(
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_role}
     binding = {"metadata": {"name": "b"}, "roleRef": reference, "subjects": [_HUB]}
     (await api.post(f"{_RBAC}/namespaces/{namespace}/rolebindings", binding)).ok()
+    await _until_allowed(hub, namespace, "list", "pods")
     assert (await hub.get(f"/api/v1/namespaces/{namespace}/pods")).status == 200
     assert (await hub.get("/api/v1/pods")).status == 403
 
@@ -196,6 +219,7 @@ async def test_cluster_role_binding_holds_everywhere(
     binding = {"metadata": {"name": cluster_role}, "roleRef": reference, "subjects": [_HUB]}
     (await api.post(f"{_RBAC}/clusterrolebindings", binding)).ok()
     try:
+        await _until_allowed(hub, "", "list", "pods")
         assert (await hub.get("/api/v1/pods")).status == 200
         assert (await hub.get(f"/api/v1/namespaces/{namespace}/pods")).status == 200
     finally:
@@ -215,9 +239,9 @@ async def cluster_role(api: KubernetesApi) -> AsyncIterator[str]:
     await api.delete(f"{_RBAC}/clusterroles/{name}")
 
 
-async def test_role_binding_keeps_its_role(api: KubernetesApi, namespace: str) -> None:
+async def test_role_binding_keeps_its_role(api: KubernetesApi, hub: KubernetesApi, namespace: str) -> None:
     """A binding cannot be turned to another role."""
-    await _grant(api, namespace, _rule("pods", "list"))
+    await _grant(api, hub, namespace, _rule("pods", "list"))
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "other"}
     answer = await api.patch(f"{_RBAC}/namespaces/{namespace}/rolebindings/r", {"roleRef": reference})
     assert (answer.status, answer.causes) == (422, [("roleRef", "FieldValueInvalid")])
@@ -229,6 +253,7 @@ async def test_granting_more_than_one_has_is_forbidden(
     """Somebody who may write roles cannot give themselves more by it."""
     await _grant(
         api,
+        hub,
         namespace,
         _rule("roles rolebindings", "get create update", "rbac.authorization.k8s.io"),
         _rule("pods", "list"),
@@ -255,11 +280,10 @@ async def test_access_review_tells_one_s_own_rights(
     api: KubernetesApi, hub: KubernetesApi, namespace: str
 ) -> None:
     """Anybody may ask what they may do (`kubectl auth can-i`)."""
-    await _grant(api, namespace, _rule("pods", "create"))
-    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    await _grant(api, hub, namespace, _rule("pods", "create"))
     for verb, allowed in (("create", True), ("delete", False)):
         attributes = {"namespace": namespace, "verb": verb, "resource": "pods"}
-        answer = await hub.post(path, {"spec": {"resourceAttributes": attributes}})
+        answer = await hub.post(_OWN_RIGHTS, {"spec": {"resourceAttributes": attributes}})
         assert (answer.status, answer.body["status"]["allowed"]) == (201, allowed)
 
 

@@ -84,9 +84,9 @@ async def test_create_of_another_kind_is_a_bad_request(api: KubernetesApi, names
     told = f'Secret in version "v1" cannot be handled as a ConfigMap: {converting}'
     assert answer.refusal == (400, "BadRequest", told)
     answer = await api.post(path, config_map("a") | {"kind": "ConfigMap", "apiVersion": "v2"})
-    unknown = 'no kind "ConfigMap" is registered for version "v2" in scheme "pkg/runtime/scheme.go:111"'
-    told = f'ConfigMap in version "v2" cannot be handled as a ConfigMap: {unknown}'
-    assert answer.refusal == (400, "BadRequest", told)
+    unknown = 'no kind "ConfigMap" is registered for version "v2" in scheme "pkg/runtime/scheme.go:'
+    assert answer.refusal[:2] == (400, "BadRequest")
+    assert answer.message.startswith(f'ConfigMap in version "v2" cannot be handled as a ConfigMap: {unknown}')
 
 
 async def test_create_in_another_namespace_is_a_bad_request(api: KubernetesApi, namespace: str) -> None:
