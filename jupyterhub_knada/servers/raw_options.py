@@ -5,6 +5,7 @@ This module knows shapes and sizes only; whether a text names something that exi
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
@@ -75,6 +76,26 @@ def read_options(raw: object) -> dict[str, str]:
     if total > MAX_TOTAL_LENGTH:
         _refuse_size(f"The start options have {total} characters; at most {MAX_TOTAL_LENGTH} are read.")
     return dict(raw)
+
+
+def what_json_carries(raw: object) -> object:
+    """Make options such that JSON can carry them, as the hub's REST API shows them to whoever lists servers.
+
+    JupyterHub (5.3-6.1, `orm.JSONDict`) makes bytes of a marker in what it has stored, after a restart.
+    What JSON cannot carry becomes null, which `read_options` refuses.
+    """
+    if _is_json(raw):
+        return raw
+    named = raw.items() if isinstance(raw, dict) else (("options", None),)
+    return {str(name): value if _is_json(value) else None for name, value in named}
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _check_name(name: object) -> int:

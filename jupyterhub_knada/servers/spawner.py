@@ -24,7 +24,7 @@ from jupyterhub_knada.servers.offer import build_offer
 from jupyterhub_knada.servers.older_names import older_claim_names
 from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.servers.plans import UserFacts, build_plan, resolve_choice
-from jupyterhub_knada.servers.raw_options import TEAM
+from jupyterhub_knada.servers.raw_options import TEAM, what_json_carries
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
 from jupyterhub_knada.servers.traits import spawner_traits
 from jupyterhub_knada.teams.hub_groups import read_claim_groups
@@ -126,6 +126,10 @@ class KnadaSpawner(HomingKubeSpawner):
     @default("user_options")
     def _no_options(self) -> dict[str, str]:
         return {}
+
+    @validate("user_options")
+    def _keep_what_json_carries(self, proposal: Any) -> Any:
+        return what_json_carries(proposal.value)
 
     @validate("enable_user_namespaces")
     def _refuse_user_namespaces(self, proposal: Any) -> bool:
@@ -247,13 +251,14 @@ class KnadaSpawner(HomingKubeSpawner):
         """
         try:
             choice, plan = self._decide(user_options)
+            if "start_timeout" in plan.override:
+                # JupyterHub reads it right after `start()` has been called, before the plan's traits are set.
+                self._set_trait("start_timeout", plan.override["start_timeout"])
         except StartRefusedError:
             self._store_options(self._memory.accepted or {})
             raise
         self._memory = replace(self._memory, accepted=MappingProxyType(choice.to_options()))
         self._store_options(choice.to_options())
-        # JupyterHub reads it right after `start()` has been called, before the plan's traits are set.
-        self.start_timeout = plan.override.get("start_timeout", self.start_timeout)
 
     def _store_options(self, options: Mapping[str, str]) -> None:
         """Put options where JupyterHub keeps them; it stores raw ones there before any check."""
@@ -317,16 +322,19 @@ class KnadaSpawner(HomingKubeSpawner):
     def _set_traits(self, values: Mapping[str, Any]) -> None:
         self._is_restored = False
         for trait, value in values.items():
-            try:
-                setattr(self, trait, value)
-            except TraitError as error:
-                self.log.warning("KubeSpawner does not take the plan's %s: %s", trait, error)
-                message = f"KubeSpawner does not take what the profile says of {trait}."
-                remedy = "Choose another profile, and tell whoever keeps the team's file."
-                refusal = Refusal(Code.BAD_OVERRIDE, message, remedy, status=409)
-                raise self._refused(refusal) from None
+            self._set_trait(trait, value)
         # KubeSpawner makes it from the namespace of the last start (`clear_state`).
         self.dns_name = self.dns_name_template.format(namespace=self.namespace, name=self.pod_name)
+
+    def _set_trait(self, trait: str, value: Any) -> None:
+        try:
+            setattr(self, trait, value)
+        except TraitError as error:
+            self.log.warning("KubeSpawner does not take the plan's %s: %s", trait, error)
+            message = f"KubeSpawner does not take what the profile says of {trait}."
+            remedy = "Choose another profile, and tell whoever keeps the team's file."
+            refusal = Refusal(Code.BAD_OVERRIDE, message, remedy, status=409)
+            raise self._refused(refusal) from None
 
     def get_env(self) -> dict[str, Any]:
         """Give the server's environment; the team's variables over all others, exactly as written.
