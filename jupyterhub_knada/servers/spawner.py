@@ -26,6 +26,7 @@ from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.servers.plans import UserFacts, build_plan, resolve_choice
 from jupyterhub_knada.servers.raw_options import TEAM, what_json_carries
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
+from jupyterhub_knada.servers.stored_options import guard_stored_options
 from jupyterhub_knada.servers.traits import spawner_traits
 from jupyterhub_knada.teams.hub_groups import read_claim_groups
 from jupyterhub_knada.teams.registry import open_registry
@@ -122,6 +123,10 @@ class KnadaSpawner(HomingKubeSpawner):
     # JupyterHub's is a Dict: a JSON list that comes by REST (JupyterHub < 6) is stored, and then ends each
     # construction of this user's spawner with a TraitError. Anything is taken here, and refused in words.
     user_options = AnyTrait()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        guard_stored_options()
+        super().__init__(*args, **kwargs)
 
     @default("user_options")
     def _no_options(self) -> dict[str, str]:

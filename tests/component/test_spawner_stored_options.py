@@ -14,6 +14,8 @@ from tests.support.bad_options import ALFA, GOOD, PLATFORM
 from tests.support.spawners import OrmSpawner, User
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.spawners import Spawners
 
 MARKER = {"__jupyterhub_bytes__": True, "data": "AAAA"}
@@ -77,3 +79,22 @@ async def test_choice_whose_profile_cannot_be_set_is_not_remembered(
     with pytest.raises(StartRefusedError, match=r"start_timeout.*KNADA-C028"):
         await spawners.start(spawner, {"team": "alfa", "profile": "choose"})
     assert spawner.orm_spawner.user_options == spawner.user_options == accepted
+
+
+async def test_options_of_a_stopped_server_are_stored_as_json_can_carry_them(
+    spawners: Spawners, tmp_path: Path
+) -> None:
+    """What comes by PATCH is stored past the spawner; after a restart it is told from the database alone."""
+    spawners.write(PLATFORM, alfa=ALFA)
+    spawners.make()
+    sessions = orm.new_session_factory(f"sqlite:///{tmp_path / 'hub.sqlite'}")  # type: ignore[no-untyped-call]
+    with sessions() as session:
+        kept = orm.Spawner(name="", user_options=GOOD)
+        patched = orm.Spawner(name="b", user_options={})
+        session.add(orm.User(name="e152435", _orm_spawners=[kept, patched]))
+        patched.user_options = {"team": MARKER, "profile": "small"}  # type: ignore[assignment]
+        session.commit()
+    with sessions() as session:
+        read = {spawner.name: spawner.user_options for spawner in session.query(orm.Spawner)}
+    session.get_bind().dispose()
+    assert read == {"": GOOD, "b": {"team": None, "profile": "small"}}
