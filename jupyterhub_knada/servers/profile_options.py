@@ -7,13 +7,13 @@ within the platform's bounds, even when no profile was named.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
 from jupyterhub_knada.servers.raw_options import UNLISTED_SUFFIX
+from jupyterhub_knada.teams.patterns import matches
 from jupyterhub_knada.teams.quoting import quoted, suggestion
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jupyterhub_knada.teams.model import OptionChoice, ProfileOption
 
 MAX_OWN_TEXT_LENGTH: Final = 512
-"""Characters of an unlisted choice: an image reference fits, a slow pattern gets no long text."""
+"""Characters of an unlisted choice: an image reference fits."""
 _LISTED_AT_MOST: Final = 20
 
 
@@ -95,15 +95,20 @@ def _check_own_text(profile: EffectiveProfile, name: str, option: ProfileOption,
             f"The text for {of} has {len(text)} characters; at most {MAX_OWN_TEXT_LENGTH} are taken.",
             "Write a shorter one.",
         )
-    pattern = unlisted.validation_regex
-    if pattern and not _matches(pattern, text):
-        rule = unlisted.validation_message or f"It has to match {pattern}."
+    if not _matches(unlisted.validation_regex, text, of):
+        rule = unlisted.validation_message or f"It has to match {unlisted.validation_regex}."
         _refuse(f"{quoted(text)} is not taken for {of}.", rule)
 
 
-def _matches(pattern: str, text: str) -> bool:
-    """Match from end to end: KubeSpawner's `re.match` lets pass what stands behind a newline."""
-    return re.fullmatch(pattern, text) is not None
+def _matches(pattern: str | None, text: str, of: str) -> bool:
+    """Match from end to end; without a pattern every text is taken."""
+    try:
+        return not pattern or matches(pattern, text)
+    except TimeoutError:
+        _refuse(
+            f"Comparing the text for {of} with the option's validationRegex takes too long.",
+            "Write another text, or ask whoever keeps the team's file for a simpler expression.",
+        )
 
 
 def option_overrides(

@@ -11,6 +11,9 @@ from jupyterhub_knada.servers.choices import Choice, OptionValue, decode_form, d
 from jupyterhub_knada.servers.offer import Offer
 from tests.support.offers import make_offer, make_profile, make_team
 
+SLOW_OPTION: dict[str, Any] = {
+    "unlistedChoice": {"enabled": "true", "validationRegex": "reg/(a|aa)+:1"},
+}
 IMAGE_OPTION: dict[str, Any] = {
     "choices": {
         "python": {"kubespawnerOverride": {"image": "reg/python:1"}},
@@ -371,3 +374,13 @@ def test_decode_query_with_or_without_prefix_gives_the_options(query: dict[str, 
 def test_decode_query_of_the_pages_own_address_names_nothing() -> None:
     """A reload of the page after a refused form is no start."""
     assert decode_query({"_xsrf": ["2|x"]}) == {}
+
+
+def test_own_text_that_takes_too_long_to_match_is_refused_with_a_sentence() -> None:
+    """A team's expression that would stop the hub costs the one who meets it an answer, nobody else."""
+    offer = make_offer(make_team("alfa", make_profile(is_default=True, options={"image": SLOW_OPTION})))
+    refusal = refused({"image--unlisted-choice": "reg/" + "a" * 200 + "!:1"}, offer)
+    assert refusal.code is Code.UNKNOWN_OPTION
+    assert str(refusal).startswith("Comparing the text for option 'image'")
+    assert "takes too long" in str(refusal)
+    assert chosen({"image--unlisted-choice": "reg/aaa:1"}, offer).options["image"].is_unlisted
