@@ -1,4 +1,4 @@
-"""What a person reads while a server starts: Kubernetes' events in plain words.
+"""What a person reads while a server starts, and when it does not: Kubernetes' own texts in plain words.
 
 Plain text only. JupyterHub's page shows `message` as text; nothing here ever makes HTML. Reasons are matched
 first and texts second: reasons are API, texts change with each release. Pure.
@@ -7,7 +7,7 @@ first and texts second: reasons are API, texts change with each release. Pure.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -52,6 +52,60 @@ _IMAGE_FAULTS: Final = (
 )
 
 
+_ADMINS: Final = "Tell whoever runs this hub."
+_REFUSALS: Final = (
+    (
+        re.compile(r"exceeded quota"),
+        "its quota is used up",
+        "Stop another server, or choose a smaller profile.",
+    ),
+    (re.compile(r"failed quota"), "its quota asks for sizes that the server does not have", _ADMINS),
+    (
+        re.compile(r"(?:maximum|minimum) \S+ usage per|limit to request ratio"),
+        "no server of this size is allowed there",
+        "Choose another profile.",
+    ),
+    (
+        re.compile(r'violates PodSecurity "(?P<level>[^":]*)'),
+        "the pod security level {level} forbids part of it",
+        _ADMINS,
+    ),
+    (
+        re.compile(r'serviceaccount "(?P<account>[^"]*)" not found'),
+        "the service account {account}, which the server runs as, does not exist",
+        "Tell whoever keeps the team's file.",
+    ),
+    (re.compile(r"because it is being terminated"), "the namespace is being deleted", _ADMINS),
+    (re.compile(r'namespaces? "[^"]*" not found'), "the namespace does not exist", _ADMINS),
+    (re.compile(r"cannot create resource"), "the hub has no right to create servers there", _ADMINS),
+    (
+        re.compile(r'admission webhook "(?P<webhook>[^"]*)" denied'),
+        "a rule of the cluster, {webhook}, forbids it",
+        _ADMINS,
+    ),
+    (
+        re.compile(r'failed calling webhook "(?P<webhook>[^"]*)"'),
+        "a rule of the cluster, {webhook}, could not be asked",
+        "Try again in a minute; if it stays so, tell whoever runs this hub.",
+    ),
+    (
+        re.compile(r"^Pod \S+ is invalid"),
+        "part of it is invalid",
+        "Choose another profile, and tell whoever keeps the team's file.",
+    ),
+)
+"""What the API's Status says -> what it means, what to do. Source: Kubernetes 1.36, kube-apiserver."""
+
+
+class Told(NamedTuple):
+    """One thing that happened, in words."""
+
+    waiting: str
+    """While the start goes on."""
+    over: str
+    """When it has failed: nothing is promised any more."""
+
+
 def tell_event(event: Mapping[str, Any]) -> str:
     """Tell one event of a pod in plain words.
 
@@ -61,12 +115,22 @@ def tell_event(event: Mapping[str, Any]) -> str:
     Returns:
         One or two sentences without markup. Never raises, never empty.
     """
-    reason = str(event.get("reason") or "")
-    text = str(event.get("message") or event.get("note") or "")
+    return _tell(*_reason_and_text(event)).waiting
+
+
+def _tell(reason: str, text: str) -> Told:
     teller = _TELLERS.get(reason)
     if teller is not None:
         return teller(text)
-    return _shortened(text) or f"Kubernetes says {reason or 'nothing more'}."
+    return _same(_shortened(text) or f"Kubernetes says {reason or 'nothing more'}.")
+
+
+def _tell_over(event: Mapping[str, Any]) -> str:
+    return _tell(*_reason_and_text(event)).over
+
+
+def _reason_and_text(event: Mapping[str, Any]) -> tuple[str, str]:
+    return str(event.get("reason") or ""), str(event.get("message") or event.get("note") or "")
 
 
 def tell_failure(events: Iterable[Mapping[str, Any]], seconds: int) -> str:
@@ -82,13 +146,30 @@ def tell_failure(events: Iterable[Mapping[str, Any]], seconds: int) -> str:
     if not told:
         return f"{waited} Kubernetes says nothing about why."
     if not wrong:
-        return f"{waited} The last that happened: {tell_event(told[-1])}"
+        return f"{waited} The last that happened: {_tell_over(told[-1])}"
     # "Error: ErrImagePull" comes after the event that says which image and why.
     clear = [event for event in wrong if not str(event.get("message") or "").startswith("Error: ")]
-    return f"{waited} {tell_event((clear or wrong)[-1])}"
+    return f"{waited} {_tell_over((clear or wrong)[-1])}"
 
 
-def tell_unschedulable(text: str) -> str:
+def tell_refusal(namespace: str, answer: str, message: str) -> str:
+    """Tell why the cluster did not take a server's pod, and what to do.
+
+    Args:
+        namespace: Where the pod was to be.
+        answer: The status of HTTP, e.g. `403 Forbidden`; told where the message says nothing that is known.
+        message: The `message` of the API's Status; of it only names are shown, as it may quote the pod.
+    """
+    start = f"Kubernetes does not take the server in namespace {namespace}"
+    for pattern, why, remedy in _REFUSALS:
+        found = pattern.search(message)
+        if found:
+            names = {name: _shortened(text) for name, text in found.groupdict().items()}
+            return f"{start}: {why.format(**names)}. {remedy}"
+    return f"{start}: {answer}. {_ADMINS}"
+
+
+def tell_unschedulable(text: str) -> Told:
     """Tell the scheduler's sentence: which machines there are and what each lacks.
 
     Args:
@@ -96,9 +177,11 @@ def tell_unschedulable(text: str) -> str:
     """
     claim = re.search(r'persistentvolumeclaim "([^"]*)" not found', text)
     if claim:
-        return f"The volume {claim[1]}, which the server mounts, does not exist."
+        return _same(f"The volume {claim[1]}, which the server mounts, does not exist.")
     if "unbound immediate PersistentVolumeClaims" in text:
-        return "Waiting for the volume of your home to be made."
+        return Told(
+            "Waiting for the volume of your home to be made.", "The volume of your home was not made."
+        )
     # Behind "preemption:" the scheduler says why it does not push others out; that is nobody's cure.
     lacks, _, _ = text.partition("preemption:")
     meanings: dict[str, None] = {}
@@ -107,60 +190,80 @@ def tell_unschedulable(text: str) -> str:
             meanings.setdefault(meaning.format(**match.groupdict()))
             lacks = lacks.replace(match[0], "")
     if not meanings:
-        return f"No machine can take the server now: {_shortened(text)}"
-    return (
-        f"No machine can take the server now: {'; '.join(meanings)}. "
-        "It starts when one can; a smaller profile may start at once."
+        return _no_machine(_shortened(text), "", "")
+    return _no_machine(
+        f"{'; '.join(meanings)}.",
+        " It starts when one can; a smaller profile may start at once.",
+        " Try again later, or choose a smaller profile.",
     )
 
 
-def _tell_pull_failure(text: str) -> str:
+def _no_machine(why: str, waiting: str, over: str) -> Told:
+    return Told(
+        f"No machine can take the server now: {why}{waiting}",
+        f"No machine could take the server: {why}{over}",
+    )
+
+
+def _tell_pull_failure(text: str) -> Told:
     image = _image_in(text)
     if not text.startswith("Failed to pull image"):
         return _tell_container_failure(text)
     _, _, cause = text.partition(": ")
     for pattern, meaning in _IMAGE_FAULTS:
         if pattern.search(cause):
-            return f"The image {image} cannot be fetched: {meaning}."
-    return f"The image {image} cannot be fetched."
+            return _same(f"The image {image} cannot be fetched: {meaning}.")
+    return _same(f"The image {image} cannot be fetched.")
 
 
-def _tell_container_failure(text: str) -> str:
+def _tell_container_failure(text: str) -> Told:
     """Tell an event `Failed` that is not of a pull. Raw replies of the container runtime are not shown."""
     missing = re.search(r'(secret|configmap) "([^"]*)" not found', text)
     if missing:
-        return f"The server needs the {missing[1]} {missing[2]}, which does not exist."
+        return _same(f"The server needs the {missing[1]} {missing[2]}, which does not exist.")
     if text in {"Error: ErrImagePull", "Error: ImagePullBackOff"}:
-        return "The image could not be fetched; Kubernetes tries again."
+        return _tried_again("The image could not be fetched")
     if "executable file not found" in text:
-        return "The image has no jupyterhub-singleuser, which every image for this hub needs."
+        return _same("The image has no jupyterhub-singleuser, which every image for this hub needs.")
     if "runAsNonRoot" in text:
-        return "The image runs as root, which is not allowed here."
-    return "The server's container could not be started."
+        return _same("The image runs as root, which is not allowed here.")
+    return _same("The server's container could not be started.")
 
 
-def _tell_back_off(text: str) -> str:
+def _tell_back_off(text: str) -> Told:
     if text.startswith("Back-off pulling image"):
-        return f"The image {_image_in(text)} could not be fetched; Kubernetes tries again."
-    return "The server ends as soon as it starts; Kubernetes tries again."
+        return _tried_again(f"The image {_image_in(text)} could not be fetched")
+    return _tried_again("The server ends as soon as it starts")
 
 
-def _tell_mount_failure(text: str) -> str:
+def _tried_again(what: str) -> Told:
+    return Told(f"{what}; Kubernetes tries again.", f"{what}.")
+
+
+def _tell_mount_failure(text: str) -> Told:
     volume = re.search(r'volume "([^"]*)"', text)
     missing = re.search(r'(secret|configmap) "([^"]*)" not found', text)
     why = f": the {missing[1]} {missing[2]} does not exist" if missing else ""
-    return f"The volume {volume[1] if volume else 'of the server'} cannot be mounted yet{why}."
+    name = volume[1] if volume else "of the server"
+    return Told(
+        f"The volume {name} cannot be mounted yet{why}.", f"The volume {name} could not be mounted{why}."
+    )
 
 
-def _tell_scheduled(text: str) -> str:
+def _tell_scheduled(text: str) -> Told:
     node = re.search(r" to (\S+)$", text)
-    return f"A machine was found: {node[1]}." if node else "A machine was found."
+    return _same(f"A machine was found: {node[1]}." if node else "A machine was found.")
 
 
-def _tell_pulled(text: str) -> str:
+def _tell_pulling(text: str) -> Told:
+    what = f"Fetching the image {_image_in(text)}"
+    return Told(f"{what}; the first time on a machine it takes a while.", f"{what}, which took too long.")
+
+
+def _tell_pulled(text: str) -> Told:
     if "already present" in text:
-        return "The image is already on the machine."
-    return "The image was fetched."
+        return _same("The image is already on the machine.")
+    return _same("The image was fetched.")
 
 
 def _image_in(text: str) -> str:
@@ -174,17 +277,24 @@ def _shortened(text: str) -> str:
     return line if len(line) <= LONGEST_TOLD else line[: LONGEST_TOLD - 1] + "…"
 
 
-def _always(sentence: str) -> Callable[[str], str]:
-    return lambda _: sentence
+def _same(sentence: str) -> Told:
+    return Told(sentence, sentence)
 
 
-_TELLERS: Final[Mapping[str, Callable[[str], str]]] = {
+def _always(waiting: str, over: str = "") -> Callable[[str], Told]:
+    return lambda _: Told(waiting, over or waiting)
+
+
+_TELLERS: Final[Mapping[str, Callable[[str], Told]]] = {
     "BackOff": _tell_back_off,
     "Created": _always("The server's container was made."),
     "ErrImageNeverPull": _always("The image is not on the machine, and the hub forbids to fetch it."),
     "Evicted": _always("The machine had too little left and ended the server."),
     "Failed": _tell_pull_failure,
-    "FailedAttachVolume": _always("The volume of your home is still held by another machine."),
+    "FailedAttachVolume": _always(
+        "The volume of your home is still held by another machine.",
+        "The volume of your home was held by another machine.",
+    ),
     "FailedMount": _tell_mount_failure,
     "FailedScheduling": tell_unschedulable,
     "InspectFailed": _always("The image's name is not one that a machine can fetch."),
@@ -192,13 +302,14 @@ _TELLERS: Final[Mapping[str, Callable[[str], str]]] = {
     "NotTriggerScaleUp": _always("No larger cluster would help: no kind of machine fits this server."),
     "Preempted": _always("A more important server took the place of this one."),
     "Pulled": _tell_pulled,
-    "Pulling": lambda text: (
-        f"Fetching the image {_image_in(text)}; the first time on a machine it takes a while."
-    ),
+    "Pulling": _tell_pulling,
     "Scheduled": _tell_scheduled,
     "Started": _always("The server is starting."),
     "SuccessfulAttachVolume": _always("The volume of your home was attached to the machine."),
-    "TriggeredScaleUp": _always("The cluster adds a machine for this server; that takes some minutes."),
-    "Unhealthy": _always("The server does not answer yet."),
+    "TriggeredScaleUp": _always(
+        "The cluster adds a machine for this server; that takes some minutes.",
+        "The cluster was to add a machine for this server, which took too long; try again in some minutes.",
+    ),
+    "Unhealthy": _always("The server does not answer yet.", "The server did not answer."),
 }
 """Reason of an event -> how its text is told."""

@@ -103,12 +103,11 @@ class KnadaSpawner(HomingKubeSpawner):
         help="""
         What draws the start page.
 
-        A function that gives the HTML that stands in JupyterHub's form. It is called whenever the page is
-        opened, with an `Offer`, the last `Choice` (or None), and by name `hub`, the hub's own settings, which
-        servers get where no file says otherwise, and `team`, the slug to select (or None). The default is
-        None: there is no page, and whoever opens it reads that it is not configured;
-        `jupyterhub_knada.configure()` sets it. Its result is trusted as HTML: the function escapes what
-        teams wrote.
+        A function that gives the HTML that stands in JupyterHub's form. Called whenever the page is opened,
+        with an `Offer`, the last `Choice` (or None), and by name `hub`, the hub's own settings, which servers
+        get where no file says otherwise, and `team`, the slug to select (or None). The default is None: there
+        is no page, and whoever opens it reads that it is not configured; `jupyterhub_knada.configure()` sets
+        it. Its result is trusted as HTML: the function escapes what teams wrote.
 
         Example: `c.KnadaSpawner.spawn_page = render_spawn_page`.
 

@@ -6,18 +6,24 @@ Nothing here knows of teams. Each override mends something that stock does with 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
 
-from jupyterhub_knada.servers.progress import tell_event, tell_failure
+from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 _CONFLICT = 409
-_FORBIDDEN = 403
+
+LONGEST_LOGGED: Final = 1000
+"""Characters of the API's message that are logged: a webhook may write pages."""
+_SHORTEST_HIDDEN: Final = 6
+_OPEN: Final = frozenset({"JUPYTER_IMAGE", "JUPYTER_IMAGE_SPEC", "JUPYTERHUB_USER"})
+"""Variables whose value stands elsewhere in the pod, too, and is what a rule may complain of."""
 
 
 class StartTimedOutError(TimeoutError):
@@ -29,15 +35,12 @@ class StartTimedOutError(TimeoutError):
 
 
 class PodRefusedError(Exception):
-    """Raised where the cluster does not take the pod; tells what it said without what the pod holds."""
+    """Raised where the cluster does not take the pod; tells its owner what stands in the way."""
 
-    def __init__(self, namespace: str, error: ApiException) -> None:
-        super().__init__(f"the pod in namespace {namespace} was not created: {error.status} {error.reason}")
-        quota = error.status == _FORBIDDEN and "exceeded quota" in str(error.body)
-        why = "its quota is used up" if quota else f"{error.status} {error.reason}"
-        self.jupyterhub_message = f"Kubernetes does not take the server in namespace {namespace}: {why}. " + (
-            "Stop another server or pick a smaller profile." if quota else "Tell whoever runs this hub."
-        )
+    def __init__(self, namespace: str, error: ApiException, message: str) -> None:
+        answer = f"{error.status} {error.reason}"
+        super().__init__(f"the pod in namespace {namespace} was not created: {answer}")
+        self.jupyterhub_message = tell_refusal(namespace, answer, message)
 
 
 class TellingKubeSpawner(KubeSpawner):
@@ -141,11 +144,48 @@ class TellingKubeSpawner(KubeSpawner):
             return False
         except ApiException as error:
             if error.status != _CONFLICT:
-                raise PodRefusedError(self.namespace, error) from None
+                raise self._refused_pod(pod, error) from None
             self.log.info("Pod %s/%s exists already, stopping it first", self.namespace, self.pod_name)
             await self.stop(now=True)
             return False
         return True
+
+    def _refused_pod(self, pod: Any, error: ApiException) -> PodRefusedError:
+        message = _without(_values_of_variables(pod), read_status_message(error.body))
+        where = f"{self.namespace}/{self.pod_name}"
+        said = (error.status, error.reason, message[:LONGEST_LOGGED] or "nothing more")
+        self.log.warning("Pod %s of %s refused: %s %s: %s", where, self._log_name, *said)
+        return PodRefusedError(self.namespace, error, message)
+
+
+def read_status_message(body: bytes | str | None) -> str:
+    """Give the `message` of a Kubernetes Status on one line, empty where there is none. Never raises."""
+    try:
+        status = json.loads(body or "null")
+    except ValueError:
+        return ""
+    message = status.get("message") if isinstance(status, dict) else None
+    return " ".join(message.split()) if isinstance(message, str) else ""
+
+
+def _values_of_variables(pod: Any) -> set[str]:
+    """Give what the variables of all containers say: tokens are among them, and webhooks may quote a pod."""
+    containers = [*(pod.spec.containers or ()), *(pod.spec.init_containers or ())]
+    variables = [variable for container in containers for variable in _get(container, "env") or ()]
+    return {_get(variable, "value") for variable in variables if _get(variable, "name") not in _OPEN} - {None}
+
+
+def _get(item: Any, key: str) -> Any:
+    """Read a field of an object of the Kubernetes client, or of a mapping as a hub's hook may put there."""
+    return item.get(key) if isinstance(item, dict) else getattr(item, key, None)
+
+
+def _without(values: set[str], text: str) -> str:
+    """Take values out of a text, the longest first; those of a few letters are part of any word."""
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= _SHORTEST_HIDDEN:
+            text = text.replace(value, "…")
+    return text
 
 
 def _event_time(event: dict[str, Any]) -> str:

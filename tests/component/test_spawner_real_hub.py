@@ -285,7 +285,7 @@ async def test_start_that_no_machine_can_take_is_told_in_words(place: Place) -> 
     # JupyterHub 5 has the sentence for its pages only, and says "timeout" by REST.
     why = answer["message"] if jupyterhub.version_info >= (6,) else place.hub.log
     assert "not ready after 5 seconds" in why
-    assert "No machine can take the server now: there is none in the cluster." in why
+    assert "No machine could take the server: there is none in the cluster." in why
 
 
 async def read_progress(place: Place) -> str:

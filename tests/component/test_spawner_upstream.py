@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import TYPE_CHECKING, Any
 
 import kubespawner.spawner
@@ -14,7 +15,7 @@ from kubespawner.spawner import KubeSpawner
 from jupyterhub_knada.servers.older_names import older_claim_names
 from jupyterhub_knada.servers.override_rules import OWNED
 from jupyterhub_knada.servers.spawner import KnadaSpawner
-from jupyterhub_knada.servers.telling import PodRefusedError
+from jupyterhub_knada.servers.telling import PodRefusedError, read_status_message
 from jupyterhub_knada.servers.templates import KUBESPAWNER_NAMES
 from jupyterhub_knada.servers.traits import POD_TRAITS
 
@@ -165,27 +166,58 @@ def test_start_calls_what_we_override_in_the_order_that_we_rely_on() -> None:
     assert hasattr(kubespawner.spawner, "load_config")
 
 
+SECRET = "very-secret-value"
+REFUSED_PODS = {
+    "quota": (
+        403,
+        "Forbidden",
+        'pods "x" is forbidden: exceeded quota: team, used: memory=9G',
+        "its quota is used up",
+    ),
+    "a webhook that quotes the pod": (
+        403,
+        "Forbidden",
+        f'admission webhook "rule.test" denied the request: token\n{SECRET}, env team-{SECRET} ' + "x" * 9000,
+        "a rule of the cluster, rule.test, forbids it",
+    ),
+    "no namespace": (404, "Not Found", 'namespaces "team-alfa" not found', "the namespace does not exist"),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "message", "why"), REFUSED_PODS.values(), ids=REFUSED_PODS.keys()
+)
 async def test_pod_that_the_cluster_refuses_is_told_without_its_tokens(
-    spawners: Spawners, caplog: pytest.LogCaptureFixture
+    spawners: Spawners, caplog: pytest.LogCaptureFixture, status: int, reason: str, message: str, why: str
 ) -> None:
-    """Stock writes the whole pod into the log, its API token with it."""
-    spawners.write(alfa=TEAM)
+    """Stock logs the whole pod with its API token; here the log has what the API said, the person why."""
+    spawners.write(alfa=TEAM + f"env: {{PASSPHRASE: team-{SECRET}}}\n")
     spawner = spawners.make()
-    spawner.api_token = "very-secret"
     await spawners.start(spawner, {})
-    spawner.api_token = "very-secret"
+    spawner.api_token = SECRET
     pod = await spawner.get_pod_manifest()
-    refusal = ApiException(status=403, reason="Forbidden")
-    refusal.body = b'{"message": "pods \\"x\\" is forbidden: exceeded quota: team, used: memory=9G"}'
+    refusal = ApiException(status=status, reason=reason)
+    refusal.body = json.dumps({"kind": "Status", "message": message}).encode()
 
     async def refuse(*_: Any) -> None:
         raise refusal
 
     spawner.api.create_namespaced_pod = refuse
-    with pytest.raises(PodRefusedError, match="403 Forbidden") as failed:
+    caplog.clear()
+    with pytest.raises(PodRefusedError, match=f"{status} {reason}") as failed:
         await spawner._make_create_pod_request(pod, 3)
-    assert "its quota is used up" in failed.value.jupyterhub_message
-    assert "very-secret" not in caplog.text + str(failed.value) + failed.value.jupyterhub_message
+    assert f"in namespace team-alfa: {why}." in failed.value.jupyterhub_message
+    assert f"refused: {status} {reason}: {message[:30]}" in caplog.text
+    assert len(caplog.text) < 1500
+    assert SECRET not in caplog.text + str(failed.value) + failed.value.jupyterhub_message
+
+
+@pytest.mark.parametrize(
+    "body", [None, b"", b"<html>", b"[]", b'{"message": 5}', b"\xff", b'{"message": null}']
+)
+def test_status_message_of_what_is_no_status_is_empty(body: bytes | None) -> None:
+    """A proxy may answer in place of the API; nothing of that is taken for a reason."""
+    assert read_status_message(body) == ""
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_unschedulable
+from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal, tell_unschedulable
 
 DATA = Path(__file__).parents[1] / "data" / "spawner"
 WAITED = "The server was not ready after 300 seconds. "
 NO_MACHINE = "No machine can take the server now: "
 PATIENCE = " It starts when one can; a smaller profile may start at once."
+WAS_NO_MACHINE = "No machine could take the server: "
+ADVICE = " Try again later, or choose a smaller profile."
 
 
 def events(sample: str) -> list[dict[str, Any]]:
@@ -27,21 +29,21 @@ def events(sample: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("sample", "told"),
     [
-        ("unschedulable-gpu", f"{NO_MACHINE}none has a free GPU.{PATIENCE}"),
-        ("unschedulable-memory", f"{NO_MACHINE}none has enough free memory.{PATIENCE}"),
-        ("unschedulable-cpu", f"{NO_MACHINE}none has enough free CPU.{PATIENCE}"),
-        ("unschedulable-taint", f"{NO_MACHINE}some are reserved for others.{PATIENCE}"),
+        ("unschedulable-gpu", f"{WAS_NO_MACHINE}none has a free GPU.{ADVICE}"),
+        ("unschedulable-memory", f"{WAS_NO_MACHINE}none has enough free memory.{ADVICE}"),
+        ("unschedulable-cpu", f"{WAS_NO_MACHINE}none has enough free CPU.{ADVICE}"),
+        ("unschedulable-taint", f"{WAS_NO_MACHINE}some are reserved for others.{ADVICE}"),
         (
             "unschedulable-node-selector",
-            f"{NO_MACHINE}none is of the kind that the profile asks for.{PATIENCE}",
+            f"{WAS_NO_MACHINE}none is of the kind that the profile asks for.{ADVICE}",
         ),
-        ("unschedulable-cordoned", f"{NO_MACHINE}some are closed for maintenance.{PATIENCE}"),
+        ("unschedulable-cordoned", f"{WAS_NO_MACHINE}some are closed for maintenance.{ADVICE}"),
         (
             "claim-on-another-node",
-            f"{NO_MACHINE}none of those that can reach your home is free.{PATIENCE}",
+            f"{WAS_NO_MACHINE}none of those that can reach your home is free.{ADVICE}",
         ),
         ("claim-missing", "The volume claim-absent, which the server mounts, does not exist."),
-        ("claim-unbound", "Waiting for the volume of your home to be made."),
+        ("claim-unbound", "The volume of your home was not made."),
         (
             "image-not-found",
             "The image registry.test/good/notebook:absent cannot be fetched: there is no such image or tag.",
@@ -61,7 +63,7 @@ def events(sample: str) -> list[dict[str, Any]]:
         ),
         ("image-bad-name", "The image's name is not one that a machine can fetch."),
         ("image-never-pull", "The image is not on the machine, and the hub forbids to fetch it."),
-        ("crash-at-start-backoff", "The server ends as soon as it starts; Kubernetes tries again."),
+        ("crash-at-start-backoff", "The server ends as soon as it starts."),
         (
             "command-not-found",
             "The image has no jupyterhub-singleuser, which every image for this hub needs.",
@@ -69,11 +71,11 @@ def events(sample: str) -> list[dict[str, Any]]:
         ("secret-missing", "The server needs the secret absent, which does not exist."),
         (
             "secret-volume-missing",
-            "The volume extra cannot be mounted yet: the secret absent does not exist.",
+            "The volume extra could not be mounted: the secret absent does not exist.",
         ),
         ("root-not-allowed", "The image runs as root, which is not allowed here."),
-        ("not-ready", "The server does not answer yet."),
-        ("nfs-client-missing", "The volume extra cannot be mounted yet."),
+        ("not-ready", "The server did not answer."),
+        ("nfs-client-missing", "The volume extra could not be mounted."),
     ],
 )
 def test_failure_of_a_start_is_told_by_its_cause(sample: str, told: str) -> None:
@@ -82,6 +84,14 @@ def test_failure_of_a_start_is_told_by_its_cause(sample: str, told: str) -> None
         [event for event in events(sample) if event["reason"] != "BackOff" or "crash" in sample], 300
     )
     assert said == WAITED + told
+
+
+@pytest.mark.parametrize("sample", sorted(path.stem for path in DATA.glob("*.json")))
+def test_failure_of_a_start_promises_nothing(sample: str) -> None:
+    """When it is over, nobody is told to wait for it."""
+    failed = [tell_failure([event], 300) for event in events(sample)]
+    words = ("yet", "starts when", "tries again", "Waiting", "takes a while", "takes some minutes")
+    assert [told for told in failed if any(word in told for word in words)] == []
 
 
 def test_progress_of_a_good_start_is_told_step_by_step() -> None:
@@ -113,10 +123,69 @@ def test_shortages_of_several_kinds_are_told_once_each() -> None:
         "0/5 nodes are available: 2 Insufficient memory, 1 Insufficient example.org/fpga, 2 node(s) had "
         "untolerated taint(s). preemption: 0/5 nodes are available: 5 No victims, Insufficient cpu."
     )
-    assert tell_unschedulable(text) == (
-        f"{NO_MACHINE}none has enough free memory; none has enough example.org/fpga; "
-        f"some are reserved for others.{PATIENCE}"
-    )
+    lacks = "none has enough free memory; none has enough example.org/fpga; some are reserved for others."
+    assert tell_unschedulable(text) == (NO_MACHINE + lacks + PATIENCE, WAS_NO_MACHINE + lacks + ADVICE)
+
+
+FORBIDDEN = 'pods "jupyter-e152435" is forbidden: '
+LATER = "Try again in a minute; if it stays so, tell whoever runs this hub."
+KEEPER = "Tell whoever keeps the team's file."
+REFUSALS = {
+    "quota": (
+        FORBIDDEN + "exceeded quota: team, requested: limits.memory=2Gi, used: limits.memory=9Gi",
+        "its quota is used up. Stop another server, or choose a smaller profile.",
+    ),
+    "a quota of what is not said": (
+        FORBIDDEN + "failed quota: team: must specify limits.ephemeral-storage for: notebook",
+        "its quota asks for sizes that the server does not have. Tell whoever runs this hub.",
+    ),
+    "a limit range": (
+        FORBIDDEN + "maximum memory usage per Container is 1Gi, but limit is 2Gi",
+        "no server of this size is allowed there. Choose another profile.",
+    ),
+    "pod security": (
+        FORBIDDEN
+        + 'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container …)',
+        "the pod security level restricted forbids part of it. Tell whoever runs this hub.",
+    ),
+    "a service account": (
+        FORBIDDEN + 'error looking up service account team-a/x: serviceaccount "x" not found',
+        f"the service account x, which the server runs as, does not exist. {KEEPER}",
+    ),
+    "a namespace on its way out": (
+        FORBIDDEN + "unable to create new content in namespace team-a because it is being terminated",
+        "the namespace is being deleted. Tell whoever runs this hub.",
+    ),
+    "no namespace": (
+        'namespaces "team-a" not found',
+        "the namespace does not exist. Tell whoever runs this hub.",
+    ),
+    "no rights": (
+        'pods is forbidden: User "system:serviceaccount:hub:hub" cannot create resource "pods" in API group',
+        "the hub has no right to create servers there. Tell whoever runs this hub.",
+    ),
+    "a webhook": (
+        'admission webhook "validate.kyverno.svc-fail" denied the request: resource Pod/team-a/x was blocked',
+        "a rule of the cluster, validate.kyverno.svc-fail, forbids it. Tell whoever runs this hub.",
+    ),
+    "a webhook that is down": (
+        'Internal error occurred: failed calling webhook "x.example.org": Post "https://x.svc": EOF',
+        f"a rule of the cluster, x.example.org, could not be asked. {LATER}",
+    ),
+    "an invalid pod": (
+        'Pod "jupyter-e152435" is invalid: spec.containers[0].image: Required value',
+        "part of it is invalid. Choose another profile, and tell whoever keeps the team's file.",
+    ),
+    "anything else": ("the cluster has a bad day", "403 Forbidden. Tell whoever runs this hub."),
+    "nothing": ("", "403 Forbidden. Tell whoever runs this hub."),
+}
+
+
+@pytest.mark.parametrize(("message", "told"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_refusal_of_a_pod_is_told_by_its_cause(message: str, told: str) -> None:
+    """Each says what stands in the way and who can do something, not what the API wrote."""
+    start = "Kubernetes does not take the server in namespace team-a: "
+    assert tell_refusal("team-a", "403 Forbidden", message) == start + told
 
 
 ANYTHING = st.one_of(st.none(), st.text(), st.integers())

@@ -1,0 +1,91 @@
+"""What the docs quote of a start that fails, against what a person is shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyterhub_knada.servers import progress
+from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
+from jupyterhub_knada.teams.membership import decide_memberships
+from jupyterhub_knada.teams.registry import open_registry
+from tests.support.team_files import write_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/how-to/server-does-not-start.md").read_text("utf-8")
+SYMPTOMS = re.findall(r"^\*\*Symptom\.\*\*(.*?)\n\n(?=\*\*|- )", PAGE, re.MULTILINE | re.DOTALL)
+CAUSES = re.findall(r"^- (`.*?): ", PAGE, re.MULTILINE)
+QUOTED = [quoted for text in (*SYMPTOMS, *CAUSES) for quoted in re.findall(r"`([^`]+)`", text)]
+
+
+def shown_sentences(folder: Path) -> Iterator[str]:
+    """Give what pages show: of real events, of each refusal of the API, and at sign-in."""
+    for path in sorted((ROOT / "tests/data/spawner").glob("*.json")):
+        for event in json.loads(path.read_text("utf-8")):
+            yield tell_event(event)
+            yield tell_failure([event], 300)
+    yield tell_event({"reason": "TriggeredScaleUp"})
+    for message in REFUSED:
+        yield tell_refusal("team-kyrre", "403 Forbidden", message)
+    write_files(folder, kyrre="users: [e1]\nnamespace: 5 5\n", other="namespace: b\nusers: []\ngroups: [g]\n")
+    snapshot = open_registry(folder / "teams", None).snapshot
+    for user, groups in (("e1", frozenset[str]()), ("e2", None), ("e2", frozenset[str]())):
+        refusal = decide_memberships(user, groups, snapshot).refusal
+        assert refusal is not None
+        yield str(refusal)
+
+
+REFUSED = (
+    "exceeded quota: x",
+    "failed quota: x",
+    "maximum cpu usage per Container",
+    'violates PodSecurity "restricted:latest": x',
+    'serviceaccount "x" not found',
+    "because it is being terminated",
+    'namespaces "x" not found',
+    'cannot create resource "pods"',
+    'admission webhook "x" denied',
+    'failed calling webhook "x"',
+    'Pod "x" is invalid',
+)
+"""Words of the API, one for each row of `progress._REFUSALS`."""
+
+
+def test_refused_words_have_one_for_each_refusal_that_is_told() -> None:
+    """A new sentence needs its words here, so that the docs can be held against it."""
+    told = [next(why for rule, why, _ in progress._REFUSALS if rule.search(words)) for words in REFUSED]
+    assert told == [why for _, why, _ in progress._REFUSALS]
+
+
+def test_symptoms_are_found_in_the_docs() -> None:
+    """The pattern that finds them does."""
+    assert len(SYMPTOMS) == PAGE.count("**Symptom.**")
+    assert len(QUOTED) > len(SYMPTOMS)
+
+
+@pytest.mark.parametrize("quoted", QUOTED)
+def test_quoted_symptom_is_what_a_person_is_shown(quoted: str, tmp_path: Path) -> None:
+    """Whoever searches the docs for the sentence on the page finds it."""
+    words = ".*".join(map(re.escape, quoted.split("…")))
+    assert any(re.search(words, sentence) for sentence in shown_sentences(tmp_path)), quoted
+
+
+def test_each_refusal_of_the_api_is_in_the_docs() -> None:
+    """No sentence of a refused server is without an explanation."""
+    causes = [re.compile(".*".join(map(re.escape, cause.split("…")))) for cause in QUOTED]
+    sentences = [tell_refusal("x", "403 Forbidden", message) for message in REFUSED]
+    general = "Kubernetes does not take the server"
+    assert [
+        sentence
+        for sentence in sentences
+        if not any(
+            cause.search(sentence) for cause in causes if not cause.pattern.startswith(re.escape(general))
+        )
+    ] == []
