@@ -53,7 +53,7 @@ def build_kubernetes(program: str, version: str, target: Path) -> None:
 
 
 def _build(module: str, version: str, package: str, target: Path, flags: str) -> None:
-    go = _find_go(version)
+    go = find_go(version)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="knada-build-") as folder:
         run = _Go(go, Path(folder))
@@ -67,7 +67,12 @@ def _build(module: str, version: str, package: str, target: Path, flags: str) ->
             unfinished.unlink(missing_ok=True)
 
 
-def _find_go(version: str) -> str:
+def find_go(version: str) -> str:
+    """Give the Go that builds.
+
+    Raises:
+        NoClusterError: there is none, or it is too old; the message says what else one can do.
+    """
     go = shutil.which("go")
     if go is None:
         raise NoClusterError(f"A real Kubernetes API server is needed: {where_from(version)}.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.kubernetes.building import build_etcd, build_kubernetes
+from tests.kubernetes.building import build_etcd, build_kubernetes, find_go
 from tests.kubernetes.refusals import NoClusterError
 from tests.kubernetes.versions import ETCD, KUBERNETES
 
@@ -110,6 +110,7 @@ def get(name: str, tell: Callable[[str], None]) -> Programs:
         with _alone(target.parent):
             if target.exists():  # by another run, meanwhile
                 continue
+            find_go(programs.version)
             tell(f"Building {program} {version} into {target.parent} …")
             if is_etcd:
                 build_etcd(version, target)

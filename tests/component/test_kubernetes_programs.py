@@ -1,0 +1,187 @@
+"""Which real clusters the contract suite gets, and that none of them outlives its run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kubernetes.clusters import given_cluster, named_clusters
+from tests.kubernetes.processes import Processes
+from tests.kubernetes.programs import NAMES, find, get
+from tests.kubernetes.refusals import NoClusterError
+from tests.kubernetes.versions import ETCD, KUBERNETES
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+_CONFIG = """
+current-context: mine
+contexts: [{name: mine, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "%s"}}]
+users: [{name: u, user: {token: t}}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("KUBECONFIG", "KUBEBUILDER_ASSETS", "KNADA_TEST_CLUSTERS", "KNADA_TEST_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def _program(folder: Path, name: str, prints: str = "") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\necho '{prints}'\n", encoding="utf-8")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        pytest.param({}, [], id="nothing: the embedded cluster alone"),
+        pytest.param({"KNADA_TEST_CLUSTERS": "oldest"}, ["oldest"], id="a name"),
+        pytest.param({"KNADA_TEST_CLUSTERS": "auto"}, ["newest", "oldest"], id="what is built"),
+        pytest.param({"KNADA_TEST_CLUSTERS": "auto", "KUBEBUILDER_ASSETS": "/b"}, ["assets"], id="programs"),
+        pytest.param(
+            {"KNADA_TEST_CLUSTERS": "auto", "KUBEBUILDER_ASSETS": "/b", "KUBECONFIG": "/c"},
+            ["given"],
+            id="a cluster before programs",
+        ),
+        pytest.param(
+            {"KNADA_TEST_CLUSTERS": "newest, mine=/d", "KUBECONFIG": "/c"},
+            ["newest", "mine"],
+            id="both kinds",
+        ),
+    ],
+)
+def test_clusters_are_taken_in_the_known_order(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: list[str]
+) -> None:
+    """KUBECONFIG, else KUBEBUILDER_ASSETS, else what is built; what is named is named."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert list(named_clusters()) == expected
+
+
+def test_cluster_of_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt name does not quietly run less."""
+    monkeypatch.setenv("KNADA_TEST_CLUSTERS", "oldes")
+    with pytest.raises(NoClusterError, match="'oldes' is none of newest, oldest, assets, given, auto"):
+        named_clusters()
+
+
+def test_cluster_elsewhere_is_refused_unless_its_context_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The suite deletes what it finds in its way: never in the cluster one happens to be logged in to."""
+    path = tmp_path / "config"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    path.write_text(_CONFIG % "https://127.0.0.1:6443", encoding="utf-8")
+    assert given_cluster() == path
+    path.write_text(_CONFIG % "https://kubernetes.example.org", encoding="utf-8")
+    with pytest.raises(NoClusterError, match="set KNADA_TEST_CONTEXT=mine"):
+        given_cluster()
+    monkeypatch.setenv("KNADA_TEST_CONTEXT", "mine")
+    assert given_cluster() == path
+
+
+def test_programs_given_are_preferred_and_completed_by_built_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder of envtest has no controllers: they come from the cache, in the same version."""
+    given, built = tmp_path / "assets", tmp_path / "cache/jupyterhub-knada/kubernetes"
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(given))
+    _program(given, "kube-apiserver", "Kubernetes v1.34.1")
+    _program(given, "etcd")
+    _program(built / "1.34.1", "kube-scheduler")
+    programs = find("assets")
+    assert programs.version == "1.34.1"
+    assert programs["etcd"] == str(given / "etcd")
+    assert programs["kube-scheduler"] == str(built / "1.34.1/kube-scheduler")
+    assert programs.missing() == ["kube-controller-manager", "kubectl"]
+    assert find("newest").missing() == list(NAMES)
+
+
+@pytest.mark.parametrize("go", [None, "go1.25.3"], ids=["no Go", "an old Go"])
+def test_programs_that_cannot_be_built_say_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, go: str | None
+) -> None:
+    """One line with all the ways out, before anything is begun."""
+    if go:
+        _program(tmp_path / "bin", "go", go)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    told: list[str] = []
+    with pytest.raises(NoClusterError) as caught:
+        get("oldest", told.append)
+    assert all(word in str(caught.value) for word in ("KUBECONFIG", "KUBEBUILDER_ASSETS", "Go 1.26"))
+    assert "\n" not in str(caught.value)
+    assert told == []
+
+
+def test_programs_that_are_there_are_not_built_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A second run needs no Go."""
+    built = tmp_path / "cache/jupyterhub-knada/kubernetes"
+    for name in NAMES:
+        _program(built / (f"etcd-{ETCD}" if name == "etcd" else KUBERNETES["newest"]), name)
+    monkeypatch.setenv("PATH", "")
+    assert get("newest", pytest.fail).missing() == []
+
+
+def test_contract_suite_without_its_cluster_fails(tmp_path: Path) -> None:
+    """A cluster that is asked for and not there is a failure that says what to do, not a skip."""
+    environment = os.environ | {"KNADA_TEST_CLUSTERS": "oldest", "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/contract"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"kube-apiserver {KUBERNETES['oldest']} is not there: run `make kubernetes`" in done.stderr
+
+
+def _is_running(pid: int) -> bool:
+    """Tell whether a process lives: one that nobody has waited for is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_processes_of_a_killed_run_are_killed(tmp_path: Path) -> None:
+    """SIGKILL of the run leaves nothing behind, although nothing of the run could see to that."""
+    code = (
+        "import sys, time; from pathlib import Path; from tests.kubernetes.processes import Processes\n"
+        "processes = Processes(Path(sys.argv[1]))\n"
+        "processes.start('child', 'sh', '-c', 'echo $$; exec sleep 600')\n"
+        "time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    run = subprocess.Popen(command, cwd=ROOT)  # noqa: ASYNC220  it is back before it could block anything
+    log = tmp_path / "child.log"
+
+    async def has_begun() -> bool:
+        return log.exists() and log.read_text(encoding="ascii").endswith("\n")
+
+    try:
+        await eventually(has_begun)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    child = int(log.read_text(encoding="ascii"))
+
+    async def is_gone() -> bool:
+        return not _is_running(child)
+
+    await eventually(is_gone)
+
+
+def test_processes_end_in_the_opposite_order_with_their_block(tmp_path: Path) -> None:
+    """The API server goes before its etcd; one that ended by itself shows its last words."""
+    with Processes(tmp_path) as processes:
+        processes.start("first", "sleep", "600")
+        processes.start("second", "sleep", "600")
+        pids = [process.pid for process in processes._running.values()]
+        processes.end("second")
+        assert [_is_running(pid) for pid in pids] == [True, False]
+    assert not _is_running(pids[0])
