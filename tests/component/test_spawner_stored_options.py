@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyterhub import orm
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from jupyterhub_knada.servers.refusing import StartRefusedError
 from tests.support.bad_options import ALFA, GOOD, PLATFORM
@@ -87,14 +89,15 @@ async def test_options_of_a_stopped_server_are_stored_as_json_can_carry_them(
     """What comes by PATCH is stored past the spawner; after a restart it is told from the database alone."""
     spawners.write(PLATFORM, alfa=ALFA)
     spawners.make()
-    sessions = orm.new_session_factory(f"sqlite:///{tmp_path / 'hub.sqlite'}")  # type: ignore[no-untyped-call]
-    with sessions() as session:
+    engine = create_engine(f"sqlite:///{tmp_path / 'hub.sqlite'}")
+    orm.Base.metadata.create_all(engine)
+    with Session(engine) as session:
         kept = orm.Spawner(name="", user_options=GOOD)
         patched = orm.Spawner(name="b", user_options={})
         session.add(orm.User(name="e152435", _orm_spawners=[kept, patched]))
         patched.user_options = {"team": MARKER, "profile": "small"}  # type: ignore[assignment]
         session.commit()
-    with sessions() as session:
+    with Session(engine) as session:
         read = {spawner.name: spawner.user_options for spawner in session.query(orm.Spawner)}
-    session.get_bind().dispose()
+    engine.dispose()
     assert read == {"": GOOD, "b": {"team": None, "profile": "small"}}
