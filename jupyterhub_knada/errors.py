@@ -63,7 +63,7 @@ class Code(Enum):
     BAD_USER_NAME = "KNADA-C017", "Not a user name"
     BAD_NAME = "KNADA-C018", "Not a name that Kubernetes accepts"
     RESERVED_NAME = "KNADA-C019", "A name that belongs to the platform or to Kubernetes"
-    BAD_ALLOWLIST_ENTRY = "KNADA-C020", "An allowlist entry that the egress webhook refuses or drops"
+    BAD_ALLOWLIST_ENTRY = "KNADA-C020", "An allowlist entry that the egress webhook or the platform refuses"
     BAD_IMAGE = "KNADA-C021", "Not an image reference"
     IMAGE_WITHOUT_TAG = "KNADA-C022", "An image without a tag or digest"
     IMAGE_NOT_ALLOWED = "KNADA-C023", "An image outside the platform's bounds"

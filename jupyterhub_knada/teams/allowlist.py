@@ -11,7 +11,7 @@ names, takes 443 where no port is given, and denies the pod where a port cannot 
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from jupyterhub_knada.errors import Code
@@ -28,6 +28,31 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _DOTTED_NUMBERS = re.compile(r"[0-9.]+")
 # Four numbers with points between them anywhere in a name: the webhook takes the name for an address.
 _LOOKS_LIKE_ADDRESS = re.compile(r"(?:^|\.)(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:\.|$)")
+_THIS_NETWORK = IPv4Network("0.0.0.0/8")
+_HOSTS_OF_THE_CLUSTER = frozenset(
+    {
+        "cluster.local",
+        "hub",
+        "instance-data",
+        "instance-data.ec2.internal",
+        "kubernetes",
+        "kubernetes.default",
+        "localhost",
+        "localhost.localdomain",
+        "metadata",
+        "metadata.goog",
+        "metadata.google.internal",
+        "proxy-api",
+        "proxy-http",
+        "proxy-public",
+    }
+)
+"""The metadata servers of clouds and the services of Kubernetes and zero-to-jupyterhub.
+
+Not every name without a point: the webhook's tables of on-premises hosts may hold such names.
+"""
+# Not `.local` as a whole: domains of on-premises directories end in it.
+_DOMAINS_OF_THE_CLUSTER = (".cluster.local", ".localhost", ".svc")
 _RULE = "'host', 'host:port' or 'host:first-last'; without a port 443 is meant"
 
 
@@ -52,7 +77,8 @@ def parse_entry(text: str) -> AllowlistEntry:
     """Read one entry.
 
     Raises:
-        AllowlistError: the webhook would refuse it, drop it, or read something else.
+        AllowlistError: the webhook would refuse it, drop it, or read something else; or it is a place that
+            no team may open, such as the cloud's metadata server. Where a name leads is not looked up.
     """
     _refuse_what_is_stripped(text)
     host, colon, ports = text.partition(":")
@@ -93,6 +119,7 @@ def _check_host(text: str, host: str) -> None:
             raise AllowlistError(
                 f"not an IPv4 address {got(text)}", "write four numbers from 0 to 255"
             ) from None
+        _refuse_infrastructure(text, is_it=not _is_elsewhere(IPv4Address(host)))
         return
     labels = host.split(".")
     rule = "each part of a host name has letters, digits, - and _, and begins and ends with a letter or digit"
@@ -102,11 +129,34 @@ def _check_host(text: str, host: str) -> None:
             "write the name as it is known in DNS",
             f"{rule}; others are dropped silently",
         )
+    _refuse_infrastructure(
+        text, is_it=host in _HOSTS_OF_THE_CLUSTER or host.endswith(_DOMAINS_OF_THE_CLUSTER)
+    )
     if _LOOKS_LIKE_ADDRESS.search(host) or labels[-1].isdigit():
         raise AllowlistError(
             f"a host name that reads like an address {got(text)}",
             "write the address itself",
             "the egress rules mix them up",
+        )
+
+
+def _is_elsewhere(address: IPv4Address) -> bool:
+    """Tell whether an address may be another machine's: private ones are, metadata servers are link-local."""
+    return not (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_reserved
+        or address in _THIS_NETWORK
+    )
+
+
+def _refuse_infrastructure(text: str, *, is_it: bool) -> None:
+    if is_it:
+        raise AllowlistError(
+            f"no place outside the cluster {got(text)}",
+            "remove it; ask the platform's admins for a network policy if servers need it",
+            "an allowlist opens no loopback, metadata server, hub or service of Kubernetes",
         )
 
 
