@@ -15,7 +15,7 @@ from aiohttp import web
 
 from jupyterhub_knada.devcluster.node.cluster import Listed, object_path
 from jupyterhub_knada.devcluster.node.watching import follow
-from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, OWNER, PLATFORM
+from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, OWNER, PLATFORM, BadOptions
 from tests.support.local_cluster import LocalCluster, local_cluster
 from tests.support.real_hub import API_TOKEN, Browser, RealHub, running_hub
 from tests.support.team_files import write_files
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAMESPACES = ("hub", "team-alfa", "team-beta", "team-gamma", "team-omega")
-OMEGA = f"namespace: team-omega\nusers: [{OWNER}]\n"
-"""A team of the owner whose home is taken away."""
+PEOPLE = ("rest", "form", "link", "turns", "gone", "limit")
+"""One for each test, in the teams alfa and beta: whatever one leaves behind is not the other's."""
+OMEGA = "namespace: team-omega\nusers: [gone]\n"
+"""A team whose homes are taken away."""
+GPU = GAMMA.replace("somebody", "gpu") + "resources: {gpu: 1}\n"
+"""A team whose servers no machine can take. Nobody else is in it."""
+IS_6 = jupyterhub.version_info >= (6,)
 
 CONFIG = """
 from jupyterhub_knada.hub_config import configure
@@ -55,32 +60,47 @@ class Place:
     hub: RealHub
     cluster: LocalCluster
 
+    async def person(self, name: str) -> Person:
+        """Add somebody to the hub."""
+        assert (await self.hub.api(f"/users/{name}", method="POST"))[0] == 201
+        return Person(name, self.hub, self.cluster)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a default server."""
+
+    name: str
+    hub: RealHub
+    cluster: LocalCluster
+
     async def pods(self) -> list[str]:
-        """Give `namespace/name` of every pod."""
+        """Give `namespace/name` of every pod of this person."""
         found = [
-            pod
+            pod["metadata"]
             for namespace in NAMESPACES
             for pod in (await self.cluster.client.get(object_path("v1", "pods", namespace)))["items"]
         ]
-        return [f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" for pod in found]
+        mine = [meta for meta in found if meta["labels"]["hub.jupyter.org/username"] == self.name]
+        return [f"{meta['namespace']}/{meta['name']}" for meta in mine]
 
     async def pod(self, namespace: str) -> dict[str, Any]:
-        """Give the owner's pod in a namespace."""
-        return await self.cluster.client.get(object_path("v1", "pods", namespace, f"jupyter-{OWNER}"))
+        """Give this person's pod in a namespace."""
+        return await self.cluster.client.get(object_path("v1", "pods", namespace, f"jupyter-{self.name}"))
 
     async def server(self) -> dict[str, Any]:
-        """Give the owner's default server as the hub knows it."""
-        _, user = await self.hub.api(f"/users/{OWNER}?include_stopped_servers")
+        """Give the default server as the hub knows it."""
+        _, user = await self.hub.api(f"/users/{self.name}?include_stopped_servers")
         found: dict[str, Any] = user["servers"].get("", {})
         return found
 
     async def start(self, body: Any = None) -> tuple[int, Any]:
-        """Start the owner's server by REST and wait for it."""
-        return await self.hub.api(f"/users/{OWNER}/server", method="POST", body=body)
+        """Start the server by REST and wait for it."""
+        return await self.hub.api(f"/users/{self.name}/server", method="POST", body=body)
 
     async def stop(self) -> None:
-        """Stop the owner's server and wait until its pods are gone."""
-        await self.hub.api(f"/users/{OWNER}/server", method="DELETE")
+        """Stop the server and wait until its pods are gone."""
+        await self.hub.api(f"/users/{self.name}/server", method="DELETE")
 
         async def is_gone() -> bool:
             return not await self.pods() and not (await self.server()).get("pending")
@@ -117,8 +137,9 @@ async def answer_all(_: web.Request) -> web.Response:
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     """A hub with four teams."""
     folder = tmp_path_factory.mktemp("hub")
-    gpu = GAMMA.replace("somebody", f"{OWNER}x") + "resources: {gpu: 1}\n"
-    write_files(folder, PLATFORM, alfa=ALFA, beta=BETA, gamma=gpu, omega=OMEGA)
+    everybody = f"[{', '.join(PEOPLE)}]"
+    alfa, beta = (team.replace(f"[{OWNER}]", everybody) for team in (ALFA, BETA))
+    write_files(folder, PLATFORM, alfa=alfa, beta=beta, gamma=GPU, omega=OMEGA)
     servers = web.Application()
     servers.router.add_route("*", "/{path:.*}", answer_all)
     runner = web.AppRunner(servers)
@@ -134,14 +155,12 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
         environment = {"KUBECONFIG": str(cluster.kubeconfig)}
         config = CONFIG.format(port=port)
         async with running_hub(folder, config, environment=environment) as hub:
-            await hub.api(f"/users/{OWNER}", method="POST")
-            await hub.api(f"/users/{OWNER}x", method="POST")
             yield Place(hub, cluster)
         node.cancel()
     await runner.cleanup()
 
 
-async def sign_in(browser: Browser, user: str = OWNER) -> str:
+async def sign_in(browser: Browser, user: str) -> str:
     """Sign in; give the token that JupyterHub's forms carry."""
     _, page = await browser.open("/hub/login")
     xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page)
@@ -157,16 +176,22 @@ async def sign_in(browser: Browser, user: str = OWNER) -> str:
 
 async def test_options_by_rest_that_are_not_offered_start_nothing(place: Place) -> None:
     """Each is a 4xx with a sentence; nothing is made, nothing wrong is stored, and a proper start follows."""
-    accepted = (await place.server()).get("user_options") or {}
+    person = await place.person("rest")
+    refused = [bad for bad in BAD_OPTIONS if not (IS_6 and bad.is_nothing_to_hub)]
     told = {}
-    for bad in BAD_OPTIONS:
-        status, answer = await place.start(bad.rest)
-        stored = (await place.server()).get("user_options") or {}
-        told[bad.name] = (status, bad.code in answer["message"], stored, await place.pods())
-    assert told == {bad.name: (bad.status, True, accepted, []) for bad in BAD_OPTIONS}
-    assert (await place.start(GOOD))[0] == 201
-    assert await place.pods() == [f"team-alfa/jupyter-{OWNER}"]
-    await place.stop()
+    for bad in refused:
+        status, answer = await person.start(bad.rest)
+        stored = (await person.server()).get("user_options") or {}
+        told[bad.name] = (status, words_of(bad) in answer["message"], stored, await person.pods())
+    assert told == {bad.name: (bad.status, True, {}, []) for bad in refused}
+    assert (await person.start(GOOD))[0] == 201
+    assert await person.pods() == ["team-alfa/jupyter-rest"]
+    await person.stop()
+
+
+def words_of(bad: BadOptions) -> str:
+    """Give what the answer by REST says: the hub's own words where it does not ask the spawner."""
+    return bad.said_by_hub if IS_6 and bad.said_by_hub else bad.code
 
 
 async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place: Place) -> None:
@@ -174,8 +199,9 @@ async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place
 
     JupyterHub 5 shows its page with status 200, whatever the exception says.
     """
+    person = await place.person("form")
     async with place.hub.browser() as browser:
-        xsrf = await sign_in(browser)
+        xsrf = await sign_in(browser, person.name)
         told: dict[str, Any] = {}
         wanted: dict[str, Any] = {}
         for bad in (bad for bad in BAD_OPTIONS if bad.as_fields):
@@ -185,10 +211,10 @@ async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place
             link = {f"opt-{name}": value for name, value in (bad.as_fields or {}).items()}
             async with browser.session.get(f"{browser.url}/hub/spawn", params=link) as answer:
                 told[f"link: {bad.name}"] = (answer.status, bad.code in await answer.text())
-            status = bad.status if jupyterhub.version_info >= (6,) else 200
+            status = bad.status if IS_6 else 200
             wanted |= {f"{way}: {bad.name}": (status, True) for way in ("form", "link")}
         assert told == wanted
-        assert await place.pods() == []
+        assert await person.pods() == []
         form = {"team": "beta", "profile:beta": "beta-only", "profile:alfa": "choose", "_xsrf": xsrf}
         async with browser.session.post(
             f"{browser.url}/hub/spawn", data=form, allow_redirects=False
@@ -196,17 +222,18 @@ async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place
             assert answer.status == 302
 
         async def is_there() -> bool:
-            return bool((await place.server()).get("ready"))
+            return bool((await person.server()).get("ready"))
 
         await eventually(is_there)
-        assert await place.pods() == [f"team-beta/jupyter-{OWNER}"]
-    await place.stop()
+        assert await person.pods() == ["team-beta/jupyter-form"]
+    await person.stop()
 
 
 async def test_link_of_a_team_opens_its_page_and_a_refused_one_keeps_it(place: Place) -> None:
     """The team is selected and nothing starts; with a profile that is gone, the page says so and keeps it."""
+    person = await place.person("link")
     async with place.hub.browser() as browser:
-        await sign_in(browser)
+        await sign_in(browser, person.name)
         for query in ("team=beta", "opt-team=beta"):
             status, page = await browser.open(f"/hub/spawn?{query}")
             assert (status, selected_teams(page), "Error: " in page) == (200, ["beta"], False)
@@ -214,7 +241,7 @@ async def test_link_of_a_team_opens_its_page_and_a_refused_one_keeps_it(place: P
         assert (selected_teams(page), "KNADA-S004" in page) == (["beta"], True)
         _, page = await browser.open("/hub/spawn?opt-team=gamma")
         assert "KNADA-S002" in page
-    assert await place.pods() == []
+    assert await person.pods() == []
 
 
 def selected_teams(page: str) -> list[str]:
@@ -228,28 +255,30 @@ def selected_teams(page: str) -> list[str]:
 
 async def test_starts_for_teams_in_turn_make_pods_and_homes_of_each(place: Place) -> None:
     """A, B, A through the whole hub: namespace, home and labels follow the start; homes are found again."""
+    person = await place.person("turns")
     seen = []
     for team in ("alfa", "beta", "alfa"):
-        assert (await place.start({"team": team}))[0] == 201
-        pod = await place.pod(f"team-{team}")
+        assert (await person.start({"team": team}))[0] == 201
+        pod = await person.pod(f"team-{team}")
         claims = [volume["persistentVolumeClaim"]["claimName"] for volume in pod["spec"]["volumes"]]
         seen.append((pod["metadata"]["labels"]["team"], claims))
-        await place.stop()
+        await person.stop()
     assert seen == [
-        ("alfa", [f"home-{OWNER}--alfa"]),
-        ("beta", [f"home-{OWNER}--beta"]),
-        ("alfa", [f"home-{OWNER}--alfa"]),
+        ("alfa", ["home-turns--alfa"]),
+        ("beta", ["home-turns--beta"]),
+        ("alfa", ["home-turns--alfa"]),
     ]
-    assert (await place.start())[0] == 201
-    assert await place.pods() == [f"team-alfa/jupyter-{OWNER}"]
-    await place.stop()
+    assert (await person.start())[0] == 201
+    assert await person.pods() == ["team-alfa/jupyter-turns"]
+    await person.stop()
 
 
 async def test_home_deleted_out_of_band_is_a_refusal_with_the_facts(place: Place) -> None:
     """The hub does not make an empty home in its place; a claim with the labels opens the way again."""
-    assert (await place.start({"team": "omega"}))[0] == 201
-    await place.stop()
-    path = object_path("v1", "persistentvolumeclaims", "team-omega", f"home-{OWNER}--omega")
+    person = await place.person("gone")
+    assert (await person.start({"team": "omega"}))[0] == 201
+    await person.stop()
+    path = object_path("v1", "persistentvolumeclaims", "team-omega", "home-gone--omega")
     home = await place.cluster.client.get(path)
     await place.cluster.client.delete(path)
 
@@ -258,39 +287,67 @@ async def test_home_deleted_out_of_band_is_a_refusal_with_the_facts(place: Place
         return not found["items"]
 
     await eventually(is_deleted)
-    status, answer = await place.start({"team": "omega"})
+    status, answer = await person.start({"team": "omega"})
     assert status == 409
-    assert f"team-omega/home-{OWNER}--omega, is not there" in answer["message"]
+    assert "team-omega/home-gone--omega, is not there" in answer["message"]
     restored = {
         "metadata": {"name": "restored", "labels": home["metadata"]["labels"]},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
     }
     await place.cluster.client.create(object_path("v1", "persistentvolumeclaims", "team-omega"), restored)
-    assert (await place.start({"team": "omega"}))[0] == 201
-    pod = await place.pod("team-omega")
+    assert (await person.start({"team": "omega"}))[0] == 201
+    pod = await person.pod("team-omega")
     assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "restored"
-    await place.stop()
+    await person.stop()
 
 
 async def test_start_that_no_machine_can_take_is_told_in_words(place: Place) -> None:
     """A GPU that no node has: the progress says so at once, and the failure when the time has run out."""
-    start = asyncio.create_task(place.hub.api(f"/users/{OWNER}x/server", method="POST"))
+    person = await place.person("gpu")
+    start = asyncio.create_task(person.start())
 
     async def told() -> bool:
-        return "No machine can take the server now" in await read_progress(place)
+        return "No machine can take the server now" in await read_progress(person)
 
     await eventually(told)
     status, answer = await start
     assert status == 500
     # JupyterHub 5 has the sentence for its pages only, and says "timeout" by REST.
-    why = answer["message"] if jupyterhub.version_info >= (6,) else place.hub.log
+    why = answer["message"] if IS_6 else place.hub.log
     assert "not ready after 5 seconds" in why
     assert "No machine could take the server: there is none in the cluster." in why
 
 
-async def read_progress(place: Place) -> str:
+async def read_progress(person: Person) -> str:
     """Read what the start page shows of a start, to its end."""
-    url = f"{place.hub.url}/hub/api/users/{OWNER}x/server/progress"
+    url = f"{person.hub.url}/hub/api/users/{person.name}/server/progress"
     headers = {"Authorization": f"token {API_TOKEN}"}
-    async with place.hub.session.get(url, headers=headers) as stream:
+    async with person.hub.session.get(url, headers=headers) as stream:
         return await stream.text()
+
+
+async def test_refusals_do_not_count_as_failures_of_the_hub(
+    place: Place, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A hub that ends itself at the first failed start runs on, whatever people ask for.
+
+    JupyterHub 5 counts each failed start, a refused one by REST, too; forms and links are refused before a
+    start there as well.
+    """
+    folder = tmp_path_factory.mktemp("limited")
+    write_files(folder, PLATFORM, alfa=ALFA.replace(OWNER, "limit"))
+    config = CONFIG.format(port=1) + "c.KubeSpawner.consecutive_failure_limit = 1\n"
+    environment = {"KUBECONFIG": str(place.cluster.kubeconfig)}
+    async with running_hub(folder, config, environment=environment) as hub:
+        await hub.api("/users/limit", method="POST")
+        person = Person("limit", hub, place.cluster)
+        async with hub.browser() as browser:
+            xsrf = await sign_in(browser, person.name)
+            await browser.open("/hub/spawn?opt-team=gamma&opt-profile=small")
+            form = {"team": "gamma", "_xsrf": xsrf}
+            async with browser.session.post(f"{browser.url}/hub/spawn", data=form) as answer:
+                assert "KNADA-S002" in await answer.text()
+        assert "consecutive spawn failures" not in hub.log
+        status, _ = await person.start({"team": "gamma"})
+        assert status == 403
+        assert ("Aborting due to 1 consecutive spawn failures" in hub.log) is not IS_6

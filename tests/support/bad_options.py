@@ -39,6 +39,9 @@ GOOD = {"team": "alfa", "profile": "small"}
 """What can be started."""
 
 
+NO_OBJECT = "Body must be a JSON object"
+
+
 @dataclass(frozen=True)
 class BadOptions:
     """One way to ask for what is not offered."""
@@ -50,6 +53,12 @@ class BadOptions:
     code: str
     fields: dict[str, str] | None = field(default=None)
     """As fields of a form and arguments of a link; None: the same as `rest`, or not to be said so."""
+
+    said_by_hub: str = ""
+    """What JupyterHub 6 answers by REST without asking the spawner; empty: it asks. 5.3 always asks."""
+    is_nothing_to_hub: bool = False
+    """JupyterHub 6 takes any empty JSON for no body at all, before a spawner could tell the difference: it
+    means "as the last time" there, as no body does. JupyterHub 5.3 hands it on, and it is refused."""
 
     @property
     def as_fields(self) -> dict[str, str] | None:
@@ -96,9 +105,11 @@ BAD_OPTIONS = (
         400,
         "KNADA-S001",
     ),
-    BadOptions("a list", ["evil"], 400, ""),
-    BadOptions("a text", "evil", 400, ""),
-    BadOptions("a number", 5, 400, ""),
+    BadOptions("a list", ["evil"], 400, "KNADA-S001", said_by_hub=NO_OBJECT),
+    BadOptions("a text", "evil", 400, "KNADA-S001", said_by_hub=NO_OBJECT),
+    BadOptions("a number", 5, 400, "KNADA-S001", said_by_hub=NO_OBJECT),
+    BadOptions("an empty list", [], 400, "KNADA-S001", is_nothing_to_hub=True),
+    BadOptions("an empty text", "", 400, "KNADA-S001", is_nothing_to_hub=True),
     BadOptions("a profile that is a number", {"team": "alfa", "profile": 5}, 400, "KNADA-S001"),
     BadOptions("a profile that is a list", {"team": "alfa", "profile": ["small"]}, 400, "KNADA-S001"),
     BadOptions("a team that is a mapping", {"team": {"$ne": ""}}, 400, "KNADA-S001"),
