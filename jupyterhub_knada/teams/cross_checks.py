@@ -85,7 +85,8 @@ def check_team(
     team, platform = view.part, platform_view.model
     if team is None or platform is None:
         return
-    yield from _check_account(view, team, platform)
+    if platform.namespaces == "hub":
+        yield from _check_shared_namespace(view, team)
     below = [Layer(view, (), team), Layer(platform_view, ("defaults",), platform.defaults)]
     yield from _check_settings(view, (), team, platform, given)
     yield from _check_layers(view, below, platform.bounds)
@@ -102,13 +103,23 @@ def check_team(
             yield view.tell(fault)
 
 
-def _check_account(view: FileView[TeamFile], team: TeamFile, platform: PlatformFile) -> Iterable[Problem]:
-    """Check that a team in the hub's namespace does not run as the hub, or as another part of the chart."""
-    if platform.namespaces == "hub" and team.service_account in _ACCOUNTS_OF_THE_CHART:
+def _check_shared_namespace(view: FileView[TeamFile], team: TeamFile) -> Iterable[Problem]:
+    """Check that a team in the hub's namespace takes neither the chart's identities nor others' secrets."""
+    if team.service_account in _ACCOUNTS_OF_THE_CHART:
         message = f"a service account of zero-to-jupyterhub {got(team.service_account)}"
         rule = "with 'namespaces: hub' (platform.yaml) the hub and its parts have accounts beside the teams'"
         remedy = "name one that is the team's own"
         yield view.tell(Fault(Code.RESERVED_NAME, message, rule, remedy, ("serviceAccount",)))
+    for path, profile in _profiles(team.profiles):
+        for inner, override in profile.overrides():
+            if "image_pull_secrets" in override:
+                where = (*path, *inner, "image_pull_secrets")
+                rule = "with 'namespaces: hub' (platform.yaml) each pull secret is one team's"
+                remedy = "name the team's own under imagePullSecrets"
+                fault = Fault(
+                    Code.OWNED_OVERRIDE, "pull secrets of a profile", rule, remedy, where, at_key=True
+                )
+                yield view.tell(fault)
 
 
 def check_inheritor(view: FileView[PlatformFile], slugs: Iterable[str]) -> Fault | None:
