@@ -11,7 +11,6 @@ import pytest_asyncio
 
 from tests.support.manifests import config_map, pod
 from tests.support.waiting import eventually
-from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from knada_reference.codes import render_codes
+from knada_reference.embedded_cluster import render_embedded_cluster
 from knada_reference.entry_points import render_entry_points
 from knada_reference.files import render_platform_file, render_team_file
 from knada_reference.roles import render_roles
@@ -28,6 +29,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "error-codes": render_codes,
     "roles": render_roles,
     "entry-points": render_entry_points,
+    "embedded-cluster": render_embedded_cluster,
 }
 
 

@@ -36,16 +36,8 @@ the taint
 `node.kubernetes.io/not-ready` until their Ready condition is True: the node lifecycle controller here takes
 it away, as the real one does. The group `system:nodes` may do all that.
 
-Where it stays behind a real API server, on purpose; the contract suite holds the rest:
-  - JSON only: no YAML or protobuf bodies, no tables, no server-side apply, no `managedFields`;
-  - no admission webhooks, limit ranges, priority classes but the two built-in ones, service account tokens;
-  - the scheduler knows no preferences, no preemption, and refuses required affinity between pods;
-  - services get an address on which nothing listens; NodePort and LoadBalancer are refused;
-  - exec, attach and port-forward are refused; logs come from the node;
-  - history is 1,000 changes a kind, and none after a restart: older watches get 410 and list again;
-  - rights take hold at once, where a real one learns of them through its own watch;
-  - plain HTTP: kubectl and other Go clients then send no token, so use them without `--identity` and
-  `--tokens`.
+Where it stays behind a real API server, on purpose, is told by `differences.DIFFERENCES`; the contract suite
+holds that, and the rest.
 """
 
 from __future__ import annotations

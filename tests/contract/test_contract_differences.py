@@ -1,0 +1,113 @@
+"""What the embedded API does not do, on purpose: each difference is one, and is in the documentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyterhub_knada.devcluster.api.differences import DIFFERENCES
+from tests.support.backends import EMBEDDED, Backend
+from tests.support.manifests import config_map, pod
+
+if TYPE_CHECKING:
+    from tests.support.kubernetes_api import KubernetesApi
+
+_APART = {"labelSelector": {"matchLabels": {"a": "b"}}, "topologyKey": "zone"}
+_SPREAD = {
+    "maxSkew": 1,
+    "topologyKey": "zone",
+    "whenUnsatisfiable": "DoNotSchedule",
+    "labelSelector": _APART["labelSelector"],
+}
+UNSEEN = {"Encryption", "Length of history", "New rights", "Network policies"}
+"""Differences that no single answer shows."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request, and what is answered to it; `{ns}` is the namespace."""
+
+    difference: str
+    method: str
+    path: str
+    embedded: int
+    real: int
+    body: Any = None
+    content_type: str = ""
+
+
+_IN = "/api/v1/namespaces/{ns}"
+REQUESTS = [
+    Seen(
+        "Bodies other than JSON",
+        "POST",
+        f"{_IN}/configmaps",
+        415,
+        201,
+        b"metadata: {name: a}",
+        "application/yaml",
+    ),
+    Seen(
+        "Server-side apply",
+        "PATCH",
+        f"{_IN}/configmaps/a?fieldManager=contract",
+        415,
+        201,
+        config_map("a") | {"apiVersion": "v1", "kind": "ConfigMap"},
+        "application/apply-patch+yaml",
+    ),
+    Seen("Kinds that are not served", "GET", "/apis/apps/v1/deployments", 404, 200),
+    Seen("Limit ranges", "GET", f"{_IN}/limitranges", 404, 200),
+    Seen(
+        "Admission webhooks and policies",
+        "GET",
+        "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+        404,
+        200,
+    ),
+    Seen("Priority classes", "GET", "/apis/scheduling.k8s.io/v1/priorityclasses", 404, 200),
+    Seen("Service account tokens", "POST", f"{_IN}/serviceaccounts/default/token", 501, 201, {"spec": {}}),
+    Seen(
+        "Required affinity between pods",
+        "POST",
+        f"{_IN}/pods",
+        501,
+        201,
+        pod(affinity={"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [_APART]}}),
+    ),
+    Seen(
+        "Required topology spread",
+        "POST",
+        f"{_IN}/pods",
+        501,
+        201,
+        pod(topologySpreadConstraints=[_SPREAD]),
+    ),
+    Seen(
+        "Services beyond the cluster",
+        "POST",
+        f"{_IN}/services",
+        501,
+        201,
+        {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}},
+    ),
+    Seen("Exec, attach and port-forward", "POST", f"{_IN}/pods/absent/exec", 501, 404),
+]
+
+
+@pytest.mark.parametrize("seen", REQUESTS, ids=lambda seen: seen.difference)
+async def test_difference_is_refused_by_the_embedded_api_alone(
+    api: KubernetesApi, backend: Backend, namespace: str, seen: Seen
+) -> None:
+    """What the embedded API lacks it refuses, and a real one does: else it is a difference no more."""
+    path = seen.path.format(ns=namespace)
+    answer = await api.call(seen.method, path, seen.body, content_type=seen.content_type)
+    expected = seen.embedded if backend.name == EMBEDDED else seen.real
+    assert answer.status == expected, answer.message
+
+
+def test_every_difference_is_held_or_said_to_be_unseen() -> None:
+    """No difference is in the documentation only, none in the tests only."""
+    assert {seen.difference for seen in REQUESTS} | UNSEEN == {found.name for found in DIFFERENCES}
