@@ -30,7 +30,7 @@ GI = 1024**3
 USER = UserFacts("e152435", older_claim_names=("claim-e152435",))
 FILE = "teams/test.yaml:1"
 SCRATCH = {"name": "scratch", "emptyDir": {}}
-EVERYBODYS = {"name": "everybody", "nfs": {"server": "nfs", "path": "/"}}
+EVERYBODYS: dict[str, Any] = {"name": "everybody", "nfs": {"server": "nfs", "path": "/"}}
 
 
 def hub(**values: Any) -> HubSettings:
