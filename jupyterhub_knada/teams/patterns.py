@@ -35,11 +35,11 @@ def check_pattern(pattern: str) -> None:
         re.compile(pattern)
         repeats = prod(max(1, int(least)) for least in _LEAST_REPEATS.findall(pattern))
         if repeats > _MOST_REPEATS:
-            message = f"its repeat counts multiply to more than {_MOST_REPEATS}"
+            message = f"its repeat counts multiply to more than {_MOST_REPEATS}, and take for ever to prepare"
             raise PatternError(message)
         regex.compile(pattern, regex.VERSION0)
     except (re.error, regex.error, OverflowError, RecursionError) as error:
-        raise PatternError(str(error)) from None
+        raise PatternError(f"Python says: {error}") from None
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -272,7 +272,7 @@ def regex(value: object) -> str:
         check_pattern(found)
     except PatternError as error:
         message = f"not a regular expression {got(found)}"
-        raise told(Fault(Code.BAD_REGEX, message, f"Python says: {error}", "correct it")) from None
+        raise told(Fault(Code.BAD_REGEX, message, str(error), "correct it")) from None
     return found
 
 
