@@ -44,7 +44,11 @@ class PodRefusedError(Exception):
 
 
 class TellingKubeSpawner(KubeSpawner):
-    """KubeSpawner whose progress and failures are plain sentences."""
+    """KubeSpawner whose progress and failures are plain sentences.
+
+    `_log_name` is private to JupyterHub's Spawner, and used here and below all the same: log lines of one
+    server have to be found by one name, whoever writes them. A test holds the private names used.
+    """
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -59,7 +63,8 @@ class TellingKubeSpawner(KubeSpawner):
         found.sort(key=_event_time)
         uids = [event["metadata"].get("uid") for event in found]
         if self._last_event in uids:
-            # Those up to `_last_event` belong to an earlier pod of this name.
+            # Those up to `_last_event` belong to an earlier pod of this name. Nothing public says where this
+            # start's begin: `_start` keeps the last one that it found.
             found = found[uids.index(self._last_event) + 1 :]
         blank = {"lastTimestamp": None, "eventTime": None, "type": "Normal", "message": "", "reason": ""}
         return [{**blank, **event} for event in found]
@@ -101,6 +106,7 @@ class TellingKubeSpawner(KubeSpawner):
         with it; JupyterHub gives up after `start_timeout`, so that this has to be a little earlier.
         """
         stock: asyncio.Future[str] = super().start()  # type: ignore[no-untyped-call]
+        # The stock future alone would end `progress` before the reason is there: nothing public replaces it.
         self._start_future = asyncio.ensure_future(self._tell_failure(stock))
         return self._start_future
 

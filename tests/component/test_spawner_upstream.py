@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import kubespawner.spawner
 import pytest
+from jupyterhub.spawner import Spawner
 from kubernetes_asyncio.client import V1ObjectMeta, V1Pod
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
@@ -146,6 +147,26 @@ async def test_older_claim_names_are_what_older_hubs_gave(
 def test_private_method_has_the_signature_that_we_know(cls: type, name: str, parameters: list[str]) -> None:
     """What we override or what calls us is still there, with the same parameters."""
     assert list(inspect.signature(getattr(cls, name)).parameters) == parameters
+
+
+@pytest.mark.parametrize(
+    ("method", "use"),
+    [
+        pytest.param("_start", "not self._pvc_exists", id="a claim that is known is looked up no more"),
+        pytest.param("_start", "self._pvc_exists = True", id="a claim that was made is known"),
+        pytest.param("_start", 'self._last_event = events[-1]["metadata"]["uid"]', id="where events begin"),
+        pytest.param("start", "self._start_future = asyncio.ensure_future", id="the future of a start"),
+        pytest.param("progress", "start_future = self._start_future", id="what ends the progress"),
+    ],
+)
+def test_private_attribute_still_means_what_we_take_it_for(method: str, use: str) -> None:
+    """We read or set these; under another name ours would silently do nothing."""
+    assert use in inspect.getsource(getattr(KubeSpawner, method))
+
+
+def test_name_of_a_server_in_logs_is_still_there() -> None:
+    """Our lines in the hub's log name a server as its own do."""
+    assert isinstance(inspect.getattr_static(Spawner, "_log_name"), property)
 
 
 def test_start_calls_what_we_override_in_the_order_that_we_rely_on() -> None:
