@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
-import signal
 import subprocess
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
+
+from tests.kubernetes.tether import tethered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
-# <sys/prctl.h>
-_PR_SET_PDEATHSIG: Final = 1
 _END_SECONDS = 15
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def dies_with_parent() -> Callable[[], None]:
-    """Give what a child runs before its program (`preexec_fn`): its parent's death will kill it.
-
-    It has to be started by a thread that lives as long as the run: the kernel's parent is a thread.
-    Source: prctl(2), PR_SET_PDEATHSIG.
-    """
-    parent = os.getpid()
-
-    def prepare() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the line above
-            os._exit(1)
-
-    return prepare
 
 
 class Processes:
@@ -47,12 +26,11 @@ class Processes:
         """Start one in a session of its own: an interrupt from the terminal is not for it."""
         with (self._logs / f"{name}.log").open("wb") as log:
             self._running[name] = subprocess.Popen(
-                command,
+                tethered(*command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=dies_with_parent(),  # noqa: PLW1509  only system calls: nothing waits for a lock
             )
 
     def has_ended(self, name: str) -> bool:

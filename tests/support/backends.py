@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from tests.kubernetes import control_plane
 from tests.kubernetes.clusters import GIVEN, check, given_cluster, named_clusters
-from tests.kubernetes.processes import dies_with_parent
 from tests.kubernetes.programs import find
+from tests.kubernetes.tether import tethered
 from tests.support.kubernetes_api import Kubeconfig, KubernetesApi
 
 if TYPE_CHECKING:
@@ -112,12 +112,7 @@ def start_program(folder: Path, *more: str) -> subprocess.Popen[str]:
     for identity, user in IDENTITIES.items():
         command += ["--identity", f"{identity}={user}"]
         command += ["--kubeconfig", f"{identity}={folder / f'{identity}.kubeconfig'}"]
-    process = subprocess.Popen(
-        [*command, *more],
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=dies_with_parent(),  # noqa: PLW1509  only system calls: nothing waits for a lock
-    )
+    process = subprocess.Popen(tethered(*command, *more), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
     line = process.stdout.readline() if ready else ""
