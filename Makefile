@@ -50,7 +50,7 @@ constraints: $(VENV)/.dev ## Move constraints.txt to the newest versions
 		--custom-compile-command "make constraints" --extra demo --group dev -o constraints.txt pyproject.toml
 
 clean: ## Remove what these commands made, the demo's homes included
-	rm -rf $(VENV) .demo .cache build dist docs/_build test-artifacts
+	rm -rf $(VENV) .nox .demo .cache build dist docs/_build test-artifacts
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found; install one, or name it: make PYTHON=/path/to/python3 …" >&2; exit 1; }

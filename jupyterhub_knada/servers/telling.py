@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
+from tornado.web import HTTPError
 
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-_CONFLICT = 409
 
 LONGEST_LOGGED: Final = 1000
 """Characters of the API's message that are logged: a webhook may write pages."""
@@ -34,13 +34,21 @@ class StartTimedOutError(TimeoutError):
         self.jupyterhub_message = told
 
 
-class PodRefusedError(Exception):
-    """Raised where the cluster does not take the pod; tells its owner what stands in the way."""
+class PodRefusedError(HTTPError):
+    """Raised where the cluster does not take the pod; tells its owner what stands in the way.
+
+    409 where the cluster said no, which is not a failure of the hub; 502 where it failed itself. An
+    HTTPError, as the start page shows the text of no other exception.
+
+    Source: JupyterHub 5.3-6.1, handlers/pages.py `_wrap_spawn_single_user`.
+    """
 
     def __init__(self, namespace: str, error: ApiException, message: str) -> None:
-        answer = f"{error.status} {error.reason}"
-        super().__init__(f"the pod in namespace {namespace} was not created: {answer}")
-        self.jupyterhub_message = tell_refusal(namespace, answer, message)
+        told = tell_refusal(namespace, f"{error.status} {error.reason}", message)
+        said_no = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        # A percent sign in the text would be taken for a place to fill in.
+        super().__init__(HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY, told.replace("%", "%%"))
+        self.jupyterhub_message = told
 
 
 class TellingKubeSpawner(KubeSpawner):
@@ -116,9 +124,11 @@ class TellingKubeSpawner(KubeSpawner):
         try:
             return await asyncio.wait_for(stock, patience)
         except TimeoutError as error:
-            told = tell_failure(self.events, self.start_timeout)
-            if not stock.cancelled():
-                # Not our patience: a call to the cluster took too long, which KubeSpawner's text names.
+            events = self.events
+            told = tell_failure(events, self.start_timeout)
+            if not events and not stock.cancelled():
+                # Nothing happened to a pod, so it was a call to the cluster, which KubeSpawner's text names.
+                # With events it is KubeSpawner's own wait, which by chance may end earlier than ours.
                 told = f"Kubernetes did not answer in time: {error}"
             self.log.warning("Server of %s not ready in %s s: %s", self._log_name, self.start_timeout, told)
             raise StartTimedOutError(told) from error
@@ -149,7 +159,7 @@ class TellingKubeSpawner(KubeSpawner):
         except TimeoutError:
             return False
         except ApiException as error:
-            if error.status != _CONFLICT:
+            if error.status != HTTPStatus.CONFLICT:
                 raise self._refused_pod(pod, error) from None
             self.log.info("Pod %s/%s exists already, stopping it first", self.namespace, self.pod_name)
             await self.stop(now=True)

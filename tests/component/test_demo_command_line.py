@@ -35,3 +35,12 @@ def test_demo_without_its_extra_names_what_to_install(
     assert "not installed here: jupyterlab" in " ".join(result.output.split())
     assert "jupyterhub-knada[demo]" in result.output
     assert not (tmp_path / "state").exists()
+
+
+def test_demo_in_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    """A state folder below a file is no place for state; one sentence says it, no traceback."""
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(demo, ["--state-dir", str(tmp_path / "file" / "state")])
+    assert result.exit_code == 2
+    assert "which cannot be written (Not a directory" in " ".join(result.output.split())
+    assert "--state-dir" in result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from kubespawner.spawner import KubeSpawner
 from jupyterhub_knada.servers.older_names import older_claim_names
 from jupyterhub_knada.servers.override_rules import OWNED
 from jupyterhub_knada.servers.spawner import KnadaSpawner
-from jupyterhub_knada.servers.telling import PodRefusedError, read_status_message
+from jupyterhub_knada.servers.telling import PodRefusedError, StartTimedOutError, read_status_message
 from jupyterhub_knada.servers.templates import KUBESPAWNER_NAMES
 from jupyterhub_knada.servers.traits import POD_TRAITS
 
@@ -225,12 +226,39 @@ async def test_pod_that_the_cluster_refuses_is_told_without_its_tokens(
 
     spawner.api.create_namespaced_pod = refuse
     caplog.clear()
-    with pytest.raises(PodRefusedError, match=f"{status} {reason}") as failed:
+    with pytest.raises(PodRefusedError) as failed:
         await spawner._make_create_pod_request(pod, 3)
+    assert failed.value.status_code == 409
     assert f"in namespace team-alfa: {why}." in failed.value.jupyterhub_message
     assert f"refused: {status} {reason}: {message[:30]}" in caplog.text
     assert len(caplog.text) < 1500
     assert SECRET not in caplog.text + str(failed.value) + failed.value.jupyterhub_message
+
+
+NO_GPU = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        pytest.param(
+            [{"reason": "FailedScheduling", "message": NO_GPU}], "none has a free GPU", id="a pod waits"
+        ),
+        pytest.param([], "Kubernetes did not answer in time: too slow", id="no pod at all"),
+    ],
+)
+async def test_wait_that_kubespawner_ends_first_tells_what_the_pod_waits_for(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]], told: str
+) -> None:
+    """KubeSpawner's own wait varies by a tenth, so that it may end before ours: the reason is the same."""
+    spawners.write(alfa=TEAM)
+    spawner = spawners.make()
+    await spawners.start(spawner, {})
+    monkeypatch.setattr(type(spawner), "events", [{"type": "Warning", **event} for event in events])
+    stock: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    stock.set_exception(TimeoutError("too slow"))
+    with pytest.raises(StartTimedOutError, match=told):
+        await spawner._tell_failure(stock)
 
 
 @pytest.mark.parametrize(

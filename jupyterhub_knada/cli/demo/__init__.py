@@ -67,7 +67,12 @@ def demo(port: int, state_dir: Path) -> None:
     folder = DemoFolder(state_dir.resolve())
     try:
         folder.open()
+        folder.write_samples()
     except FolderInUseError as in_use:
         raise click.UsageError(str(in_use)) from None
-    folder.write_samples()
+    except OSError as failed:
+        raise click.UsageError(
+            f"The demo keeps its state in {folder.root}, which cannot be written ({failed.strerror}: "
+            f"{failed.filename}); choose a folder of your own with --state-dir."
+        ) from None
     sys.exit(asyncio.run(run_until_stopped(Demo(folder, port))))

@@ -155,7 +155,13 @@ class Demo:
 
     async def stop(self) -> None:
         """Take all down, hub first: while it ends its servers it needs the cluster."""
-        seconds = {"hub": _HUB_STOP_SECONDS, "node": _NODE_STOP_SECONDS, "api": _API_STOP_SECONDS}
+        # Without its cluster the hub cannot end its servers, and would wait in vain.
+        whole = all(program.process.returncode is None for program in self.programs)
+        seconds = {
+            "hub": _HUB_STOP_SECONDS if whole else _LEFTOVER_SECONDS,
+            "node": _NODE_STOP_SECONDS,
+            "api": _API_STOP_SECONDS,
+        }
         for program in reversed(self.programs):
             await program.stop(seconds=seconds[program.name])
         await self.kill()
