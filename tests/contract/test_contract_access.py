@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -288,14 +287,10 @@ async def test_access_review_tells_one_s_own_rights(
 
 async def test_wrong_token_is_unauthorized(backend: Backend, namespace: str) -> None:
     """A token that nobody has is no identity at all."""
-    async with backend.api() as api, aiohttp.ClientSession() as session:
-        url = f"{api.config.server}/api/v1/namespaces/{namespace}/pods"
-        headers = {"Authorization": "Bearer wrong"}
-        connector = api.session.connector
-        assert connector is not None
-        async with api.session.get(url, headers=headers) as response:
+    async with backend.api() as api:
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        async with api.session.get(path, headers={"Authorization": "Bearer wrong"}) as response:
             body = await response.json()
-        assert session is not None
     assert (response.status, body["reason"], body["message"]) == (401, "Unauthorized", "Unauthorized")
 
 

@@ -9,11 +9,17 @@ from jupyterhub_knada.servers.override_rules import MERGED, OWNED, PASSED
 
 ATTRIBUTES = frozenset({"pod_name", "pvc_name", "dns_name", "internal_ssl"})
 """Not settings, but what stock's overrides can set all the same."""
-NEWER_THAN_5_3 = frozenset({"ssl_alt_names", "ssl_alt_names_include_local", "group_overrides", "poll_jitter"})
+NEWER = frozenset(
+    {
+        *("ssl_alt_names", "ssl_alt_names_include_local", "group_overrides", "poll_jitter"),
+        # KubeSpawner 7.1
+        *("slow_spawn_message", "slow_spawn_message_frequency", "slow_spawn_message_threshold"),
+    }
+)
 """Settings that the oldest supported versions may lack."""
 
 
-@pytest.mark.parametrize("name", sorted((MERGED | PASSED | OWNED.keys()) - ATTRIBUTES - NEWER_THAN_5_3))
+@pytest.mark.parametrize("name", sorted((MERGED | PASSED | OWNED.keys()) - ATTRIBUTES - NEWER))
 def test_override_rule_names_a_setting_that_kubespawner_has(name: str) -> None:
     """A setting that KubeSpawner renames or drops must not stay behind in our rules."""
     assert name in KubeSpawner.class_traits(config=True)
