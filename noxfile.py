@@ -14,8 +14,8 @@ nox.options.reuse_existing_virtualenvs = True
 
 # 3.14 is what zero-to-jupyterhub's hub image runs.
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-# pip is not for nox, which installs with uv: the demo's servers have the pip of the environment they come from.
-DEV = ("pip", "--group", "test", "-e", ".[demo]")
+# nox installs with uv; pip is there because servers on the local node have that of this environment.
+DEV = ("pip>=25.1", "--group", "test", "-e", ".[demo]")
 
 
 @nox.session
