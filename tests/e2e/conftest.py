@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from jupyterhub_knada.cli.demo.running import free_port
 from tests.prepare import find_chromium
-from tests.support.demo_process import ROOT, DemoProcess, free_port
+from tests.support.demo_process import ROOT, DemoProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

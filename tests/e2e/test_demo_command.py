@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.demo_process import DemoProcess, free_port
+from jupyterhub_knada.cli.demo.running import free_port
+from tests.support.demo_process import DemoProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -93,11 +93,6 @@ class Grace:
         self._deadline = asyncio.get_running_loop().time() + seconds
         self._running: set[asyncio.Timeout] = set()
 
-    @property
-    def remaining_seconds(self) -> float:
-        """What is left, 0 when it is over."""
-        return max(0.0, self._deadline - asyncio.get_running_loop().time())
-
     def shorten(self, seconds: float) -> None:
         """Allow at most so long from now on."""
         self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
