@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.account import Account
+
 if TYPE_CHECKING:
     import pytest
 
@@ -21,3 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite the golden files in tests/data; look at the difference before committing it",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep account of the suites that run on several clusters."""
+    config.pluginmanager.register(Account())
