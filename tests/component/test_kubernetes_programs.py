@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.kubernetes.clusters import given_cluster, named_clusters
+from tests.kubernetes.fake_nodes import get_kwok
 from tests.kubernetes.processes import Processes
 from tests.kubernetes.programs import NAMES, find, get
 from tests.kubernetes.refusals import NoClusterError
-from tests.kubernetes.versions import ETCD, KUBERNETES
+from tests.kubernetes.versions import ETCD, KUBERNETES, KWOK
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,38 @@ def test_programs_that_are_there_are_not_built_again(monkeypatch: pytest.MonkeyP
         _program(built / (f"etcd-{ETCD}" if name == "etcd" else KUBERNETES["newest"]), name)
     monkeypatch.setenv("PATH", "")
     assert get("newest", pytest.fail).missing() == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "has_stages", "is_found"),
+    [
+        pytest.param("assets", True, True, id="given"),
+        pytest.param("assets", False, False, id="given without its stages"),
+        pytest.param(f"cache/jupyterhub-knada/kubernetes/kwok-{KWOK}", True, True, id="built"),
+        pytest.param(
+            "cache/jupyterhub-knada/kubernetes/kwok-0.1.0", True, False, id="built in another version"
+        ),
+    ],
+)
+def test_kwok_is_taken_in_the_order_of_the_other_programs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str, *, has_stages: bool, is_found: bool
+) -> None:
+    """Given, else built before; else it would be built, for which one line says what is missing."""
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    _program(tmp_path / folder, "kwok")
+    if has_stages:
+        (tmp_path / folder / "kwok-stages.yaml").touch()
+    monkeypatch.setenv("PATH", "")
+    if is_found:
+        assert get_kwok(pytest.fail).program == tmp_path / folder / "kwok"
+    else:
+        with pytest.raises(NoClusterError, match=r"`kwok-stages.yaml` into the folder of KUBEBUILDER_ASSETS"):
+            get_kwok(pytest.fail)
+
+
+def test_kwok_is_none_of_the_programs_that_the_suite_gets() -> None:
+    """It is for benchmarks: `make kubernetes` does not wait for it."""
+    assert "kwok" not in NAMES
 
 
 def test_contract_suite_without_its_cluster_fails(tmp_path: Path) -> None:

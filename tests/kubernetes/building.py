@@ -19,6 +19,22 @@ from tests.kubernetes.versions import GO
 
 _KUBERNETES = "k8s.io/kubernetes"
 _ETCD = "go.etcd.io/etcd/server/v3"
+_KWOK = "sigs.k8s.io/kwok"
+_KWOK_STAGES = (
+    "node/fast/node-initialize",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease",
+    "pod/fast/pod-ready",
+    "pod/fast/pod-complete",
+    "pod/fast/pod-delete",
+)
+_KWOK = "sigs.k8s.io/kwok"
+_KWOK_STAGES = (
+    "node/fast/node-initialize",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease",
+    "pod/fast/pod-ready",
+    "pod/fast/pod-complete",
+    "pod/fast/pod-delete",
+)
 _VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 
 
@@ -52,12 +68,27 @@ def build_kubernetes(program: str, version: str, target: Path) -> None:
     _build(_KUBERNETES, version, f"{_KUBERNETES}/cmd/{program}", target, flags)
 
 
-def _build(module: str, version: str, package: str, target: Path, flags: str) -> None:
+def build_kwok(version: str, target: Path, stages: Path) -> None:
+    """Build kwok into a file, and write into another one what its fake nodes and pods do: a minute.
+
+    Outside a cluster kwok has no stages built in; these are what its module ships for clusters.
+
+    Raises:
+        NoClusterError: there is no Go that could, or it failed.
+    """
+    flags = f"-X {_KWOK}/pkg/consts.Version=v{version}"
+    module = _build(_KWOK, version, f"{_KWOK}/cmd/kwok", target, flags)
+    files = [module / "kustomize" / "stage" / f"{name}.yaml" for name in _KWOK_STAGES]
+    stages.write_text("---\n".join(file.read_text(encoding="utf-8") for file in files), encoding="utf-8")
+
+
+def _build(module: str, version: str, package: str, target: Path, flags: str) -> Path:
+    """Build a package into a file; give the folder of its module's source."""
     go = find_go(version)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="knada-build-") as folder:
         run = _Go(go, Path(folder))
-        run.write_module(module, version)
+        source = run.write_module(module, version)
         # Beside its target and renamed: what is cut short leaves nothing that looks whole.
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
         try:
@@ -65,6 +96,7 @@ def _build(module: str, version: str, package: str, target: Path, flags: str) ->
             unfinished.replace(target)
         finally:
             unfinished.unlink(missing_ok=True)
+    return source
 
 
 def find_go(version: str) -> str:
@@ -109,13 +141,16 @@ class _Go:
             raise NoClusterError(f"`go {arguments[0]}` failed:\n{last}")
         return done.stdout
 
-    def write_module(self, module: str, version: str) -> None:
-        """Write go.mod, with what the required module's own go.mod replaces by folders of its repository."""
+    def write_module(self, module: str, version: str) -> Path:
+        """Write go.mod, with what the required module's own go.mod replaces by folders of its repository.
+
+        Gives the folder of the required module's source.
+        """
         file = self._folder / "go.mod"
         file.write_text(f"module build\n\ngo 1.25.0\n\nrequire {module} v{version}\n", encoding="utf-8")
-        upstream = json.loads(self("mod", "download", "-json", f"{module}@v{version}"))["GoMod"]
+        upstream = json.loads(self("mod", "download", "-json", f"{module}@v{version}"))
         staging = "v0." + version.partition(".")[2]
-        text = Path(upstream).read_text(encoding="utf-8")
+        text = Path(upstream["GoMod"]).read_text(encoding="utf-8")
         folders = re.findall(r"^\t(k8s\.io/[a-z-]+) => \./staging", text, re.MULTILINE)
         # The samples are not all published, and nothing needs them.
         lines = [
@@ -123,3 +158,4 @@ class _Go:
         ]
         with file.open("a", encoding="utf-8") as found:
             found.write("\n".join(lines) + "\n")
+        return Path(upstream["Dir"])

@@ -107,7 +107,7 @@ def get(name: str, tell: Callable[[str], None]) -> Programs:
         is_etcd = program == "etcd"
         version = ETCD if is_etcd else programs.version
         target = (cache() / (f"etcd-{ETCD}" if is_etcd else version)) / program
-        with _alone(target.parent):
+        with alone(target.parent):
             if target.exists():  # by another run, meanwhile
                 continue
             find_go(programs.version)
@@ -120,7 +120,7 @@ def get(name: str, tell: Callable[[str], None]) -> Programs:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Let one run at a time build into a folder; the lock goes with its process."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w", encoding="utf-8") as file:

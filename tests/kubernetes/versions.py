@@ -12,5 +12,7 @@ KUBERNETES: Final = {
 }
 ETCD: Final = "3.6.16"
 """One for both: an API server speaks etcd's v3 protocol, which has not changed."""
+KWOK: Final = "0.8.0"
+"""Plays nodes for benchmarks; no test of the suite needs it."""
 GO: Final = (1, 26)
 """The oldest Go that builds them all."""
