@@ -59,7 +59,6 @@ REQUESTS = [
         "application/apply-patch+yaml",
     ),
     Seen("Kinds that are not served", "GET", "/apis/apps/v1/deployments", 404, 200),
-    Seen("Limit ranges", "GET", f"{_IN}/limitranges", 404, 200),
     Seen(
         "Admission webhooks and policies",
         "GET",
@@ -92,6 +91,14 @@ REQUESTS = [
         501,
         201,
         {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}},
+    ),
+    Seen(
+        "Resources of a whole pod",
+        "POST",
+        f"{_IN}/pods",
+        501,
+        201,
+        pod(resources={"limits": {"memory": "1Gi"}}),
     ),
     Seen("Exec, attach and port-forward", "POST", f"{_IN}/pods/absent/exec", 501, 404),
 ]

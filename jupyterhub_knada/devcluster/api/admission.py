@@ -1,15 +1,23 @@
 """What an API server adds to an object and asks of its surroundings before it is stored.
 
-Source: the admission plugins NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority,
-DefaultStorageClass, StorageObjectInUseProtection, TaintNodesByCondition and ResourceQuota of 1.36; RBAC's
-check that nobody grants more than they have.
+Source: the admission plugins NamespaceLifecycle, LimitRanger, ServiceAccount, DefaultTolerationSeconds,
+Priority, DefaultStorageClass, StorageObjectInUseProtection, TaintNodesByCondition and ResourceQuota of 1.36;
+RBAC's check that nobody grants more than they have.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.devcluster.api import escalation, kinds, quotas, service_addresses, statuses
+from jupyterhub_knada.devcluster.api import (
+    escalation,
+    kinds,
+    limit_ranges,
+    quotas,
+    service_addresses,
+    statuses,
+)
+from jupyterhub_knada.devcluster.api.quality import quality_class
 
 if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.requests import Request
@@ -61,8 +69,10 @@ def check(store: Store, request: Request, new: Json, old: Json | None) -> None:
     """Let the cluster's own limits speak last.
 
     Raises:
-        ApiError: 403 for a quota that would be exceeded, or rights that the caller does not have.
+        ApiError: 403 for limits that it does not keep, a quota that would be exceeded, or rights that the
+            caller does not have.
     """
+    limit_ranges.check(store, request, new, old)
     quotas.check(store, request, new, old)
     escalation.check(store, request, new, old)
 
@@ -87,6 +97,8 @@ def _require_namespace(store: Store, request: Request, body: Json) -> None:
 def _prepare_pod(store: Store, request: Request, pod: Json) -> None:
     spec = pod["spec"]
     _refuse_unserved(spec)
+    limit_ranges.complete(store, request.namespace, pod)
+    pod["status"]["qosClass"] = quality_class(spec)
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account
     found = store.get(kinds.SERVICE_ACCOUNTS, request.namespace, account)
@@ -118,7 +130,9 @@ def _tolerate_outages(spec: Json) -> None:
 
 
 def _refuse_unserved(spec: Json) -> None:
-    """Refuse what the scheduler here would have to honour and does not know."""
+    """Refuse what the scheduler and quotas here would have to honour and do not know."""
+    if spec.get("resources"):
+        raise statuses.not_served("resources of a whole pod")
     affinity = spec.get("affinity", {})
     for kind in ("podAffinity", "podAntiAffinity"):
         if affinity.get(kind, {}).get("requiredDuringSchedulingIgnoredDuringExecution"):

@@ -142,6 +142,20 @@ def _secret(secret: Json) -> None:
         secret["data"] = secret.get("data", {}) | written
 
 
+_LIMIT_LISTS: Final = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
+
+
+def _limit_range(limit_range: Json) -> None:
+    for item in limit_range["spec"].get("limits") or []:
+        for key in set(_LIMIT_LISTS) & set(item):
+            item[key] = {name: round_up_to_milli(value) for name, value in item[key].items()}
+        if item["type"] != "Container":
+            continue
+        limits = item.get("max", {}) | item.get("default", {})
+        requests = item.get("min", {}) | limits | item.get("defaultRequest", {})
+        item |= {key: value for key, value in (("default", limits), ("defaultRequest", requests)) if value}
+
+
 def _namespace(namespace: Json) -> None:
     name = namespace["metadata"].get("name")
     if name:
@@ -171,6 +185,7 @@ _CALCULATED: Final[dict[str, Callable[[Json], None]]] = {
     "core.Pod": _pod,
     "core.Service": _service,
     "core.Secret": _secret,
+    "core.LimitRange": _limit_range,
     "core.Namespace": _namespace,
     "core.Node": _node,
     "rbac.RoleBinding": _binding,

@@ -37,9 +37,9 @@ DIFFERENCES: Final = (
         "What neither the hub nor the node asks for would be served by guesswork.",
     ),
     Difference(
-        "Limit ranges",
-        "Not served: 404.",
-        "They would change what a team file asks for behind its back; a quota refuses in words.",
+        "Resources of a whole pod",
+        "`spec.resources` of a pod is refused with 501; that of its containers is served.",
+        "Quotas, limit ranges and the scheduler would have to count by it, and KubeSpawner does not set it.",
     ),
     Difference(
         "Admission webhooks and policies",

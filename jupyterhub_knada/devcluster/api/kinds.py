@@ -189,6 +189,9 @@ QUOTAS: Final = Resource(
     subresources=_STATUS,
     returns_deleted=True,
 )
+LIMIT_RANGES: Final = Resource(
+    "", "limitranges", "LimitRange", "core.LimitRange", short_names=("limits",), create_on_update=True
+)
 STORAGE_CLASSES: Final = Resource(
     "storage.k8s.io",
     "storageclasses",
@@ -251,6 +254,7 @@ RESOURCES: Final = (
     EVENTS,
     NEW_EVENTS,
     QUOTAS,
+    LIMIT_RANGES,
     STORAGE_CLASSES,
     LEASES,
     ROLES,

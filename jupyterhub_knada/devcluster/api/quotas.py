@@ -26,6 +26,7 @@ COUNTED: Final = (
     kinds.CONFIG_MAPS,
     kinds.SERVICES,
     kinds.QUOTAS,
+    kinds.LIMIT_RANGES,
     kinds.SERVICE_ACCOUNTS,
     kinds.LEASES,
     kinds.ROLES,

@@ -22,7 +22,7 @@ from typing import Final
 ROOTS: Final = {
     "core": (
         "Namespace Node Pod PersistentVolumeClaim PersistentVolume Secret ConfigMap Service ServiceAccount"
-        " Event ResourceQuota Binding"
+        " Event ResourceQuota LimitRange Binding"
     ),
     "events": "Event",
     "storage": "StorageClass",

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub_knada.devcluster.api import statuses
-from jupyterhub_knada.devcluster.api.validation import metadata, pods, policies, simple, storage
+from jupyterhub_knada.devcluster.api.validation import limits, metadata, pods, policies, simple, storage
 
 if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.requests import Request
 
 Json = dict[str, Any]
 
-_RULES = pods.RULES | storage.RULES | simple.RULES | policies.RULES
+_RULES = pods.RULES | storage.RULES | simple.RULES | policies.RULES | limits.RULES
 _UPDATE_RULES = pods.UPDATE_RULES | storage.UPDATE_RULES | simple.UPDATE_RULES | policies.UPDATE_RULES
 
 

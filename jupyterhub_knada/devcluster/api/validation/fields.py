@@ -81,6 +81,14 @@ def container_resource(path: str, name: str) -> list[FieldError]:
     return told(path, name, [*missing, "must be a standard resource for containers"])
 
 
+def any_resource(path: str, name: str) -> list[FieldError]:
+    """Check the name of a resource of any object, as a limit range has it for claims."""
+    errors = told(path, name, names.label_key_errors(name))
+    if errors or "/" in name or name in _STANDARD_ANYWHERE or name.startswith("hugepages-"):
+        return errors
+    return told(path, name, ["must be a standard resource type or fully qualified"])
+
+
 _STANDARD_ANYWHERE: Final = frozenset(
     {
         "cpu",
