@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -210,11 +211,33 @@ async def test_processes_of_a_killed_run_are_killed(tmp_path: Path) -> None:
 
 
 def test_processes_end_in_the_opposite_order_with_their_block(tmp_path: Path) -> None:
-    """The API server goes before its etcd; one that ended by itself shows its last words."""
+    """The API server goes before its etcd, also one that was started again."""
+    ended = tmp_path / "ended"
+    script = f"trap 'echo $0 >> {ended}; exit' TERM; echo begun; while true; do sleep 0.01; done"
     with Processes(tmp_path) as processes:
-        processes.start("first", "sleep", "600")
-        processes.start("second", "sleep", "600")
-        pids = [process.pid for process in processes._running.values()]
-        processes.end("second")
-        assert [_is_running(pid) for pid in pids] == [True, False]
-    assert not _is_running(pids[0])
+        for name in ("first", "second"):
+            processes.start(name, "sh", "-c", script, name)
+        processes.kill("first")
+        processes.start_again("first")
+        _wait_for_words(processes, "first", "second")
+    assert ended.read_text(encoding="ascii").split() == ["second", "first"]
+
+
+def test_process_started_again_is_known_by_its_new_words(tmp_path: Path) -> None:
+    """What a program said before it was killed does not count as a word of the next one."""
+    with Processes(tmp_path) as processes:
+        processes.start("one", "sh", "-c", "echo $$; exec sleep 600")
+        _wait_for_words(processes, "one")
+        first = processes.words("one")
+        processes.kill("one")
+        assert processes.has_ended("one")
+        processes.start_again("one")
+        _wait_for_words(processes, "one")
+        assert processes.words("one") == f"{processes.pid('one')}\n" != first
+
+
+def _wait_for_words(processes: Processes, *names: str) -> None:
+    deadline = time.monotonic() + 30
+    while not all(processes.words(name).endswith("\n") for name in names):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

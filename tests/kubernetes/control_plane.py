@@ -44,6 +44,15 @@ class ControlPlane:
     version: str
     authority: Authority
     processes: Processes
+    ready: Readiness
+
+    def wait_for_api_server(self) -> None:
+        """Wait until the API server answers: after `processes.start_again`.
+
+        Raises:
+            NoClusterError: it ended, or the time did.
+        """
+        self.ready.wait("kube-apiserver", f"{self.address}/readyz")
 
 
 @contextlib.contextmanager
@@ -63,14 +72,16 @@ def running(programs: Programs, folder: Path, identities: Mapping[str, str]) -> 
     with Processes(folder / "logs") as processes:
         port, etcd, peers, controllers, scheduler = free_ports(5)
         address = f"https://127.0.0.1:{port}"
-        plane = ControlPlane(folder, address, programs.version, Authority(folder / "keys"), processes)
-        tokens = _write_identities(plane, {**_OWN_IDENTITIES, **identities})
+        authority = Authority(folder / "keys")
+        tokens = {name: secrets.token_hex(16) for name in (*_OWN_IDENTITIES, *identities)}
+        ready = Readiness(processes, authority, tokens["readiness"])
+        plane = ControlPlane(folder, address, programs.version, authority, processes, ready)
+        _write_identities(plane, {**_OWN_IDENTITIES, **identities}, tokens)
         _start_etcd(plane, programs["etcd"], etcd, peers)
-        ready = _Readiness(plane, tokens["readiness"])
         ready.wait("etcd", f"http://127.0.0.1:{etcd}/health")
         keys = write_token_keys(folder / "keys")
         _start_api_server(plane, programs["kube-apiserver"], etcd, keys)
-        ready.wait("kube-apiserver", f"{address}/readyz")
+        plane.wait_for_api_server()
         _start_controllers(plane, programs["kube-controller-manager"], controllers, keys[0])
         _start_scheduler(plane, programs["kube-scheduler"], scheduler)
         ready.wait("kube-controller-manager", address + _DEFAULT_ACCOUNT)
@@ -78,9 +89,8 @@ def running(programs: Programs, folder: Path, identities: Mapping[str, str]) -> 
         yield plane
 
 
-def _write_identities(plane: ControlPlane, identities: Mapping[str, str]) -> dict[str, str]:
-    """Write the file of tokens and a kubeconfig for each identity; give the tokens."""
-    tokens = {name: secrets.token_hex(16) for name in identities}
+def _write_identities(plane: ControlPlane, identities: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+    """Write the file of tokens and a kubeconfig for each identity."""
     lines = []
     for name, who in identities.items():
         user, _, groups = who.partition(",")
@@ -103,7 +113,6 @@ def _write_identities(plane: ControlPlane, identities: Mapping[str, str]) -> dic
         }
         _write_secret(plane.folder / f"{name}.kubeconfig", json.dumps(config, indent=1))
     _write_secret(plane.folder / "keys" / "tokens.csv", "".join(lines))
-    return tokens
 
 
 def _write_secret(file: Path, text: str) -> None:
@@ -188,13 +197,13 @@ def _component_flags(config: Path, port: int) -> tuple[str, ...]:
     )
 
 
-class _Readiness:
+class Readiness:
     """Waits for the parts of a control plane."""
 
-    def __init__(self, plane: ControlPlane, token: str) -> None:
-        self._processes = plane.processes
+    def __init__(self, processes: Processes, authority: Authority, token: str) -> None:
+        self._processes = processes
         self._token = token
-        self._context = ssl.create_default_context(cafile=str(plane.authority.certificate))
+        self._context = ssl.create_default_context(cafile=str(authority.certificate))
 
     def wait(self, name: str, url: str, *, is_signed: bool = True) -> None:
         """Wait until an address of a program answers well.
