@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from jupyterhub_knada.cli.demo.running import free_port
+from jupyterhub_knada.cli.demo.ports import free_ports
 from tests.prepare import find_chromium
 from tests.support.demo_process import ROOT, DemoProcess
 
@@ -39,7 +39,7 @@ CHROMIUM_ARGS = [
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
     """One demo for all tests that only use it."""
-    running = DemoProcess.start(tmp_path_factory.mktemp("demo") / "state", free_port())
+    running = DemoProcess.start(tmp_path_factory.mktemp("demo") / "state", free_ports(1)[0])
     try:
         yield running.ready()
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyterhub_knada.cli.demo.running import free_port
+from jupyterhub_knada.cli.demo.ports import free_ports
 from tests.support.demo_process import DemoProcess
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
     started: list[DemoProcess] = []
 
     def begin(port: int | None = None) -> DemoProcess:
-        started.append(DemoProcess.start(tmp_path / "state", port or free_port()))
+        started.append(DemoProcess.start(tmp_path / "state", port or free_ports(1)[0]))
         return started[-1]
 
     yield begin

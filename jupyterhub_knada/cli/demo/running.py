@@ -6,9 +6,8 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import click
 
 from jupyterhub_knada.cli.demo.cluster import apply_manifests, write_tokens
 from jupyterhub_knada.cli.demo.folder import SAMPLES, DemoFolder
+from jupyterhub_knada.cli.demo.ports import free_ports, is_free
 from jupyterhub_knada.cli.demo.processes import (
     Program,
     ProgramEndedError,
@@ -80,7 +80,7 @@ class Demo:
         Raises:
             ProgramEndedError: a part ended or did not answer.
             ProxyMissingError: the proxy could not be installed.
-        PortTakenError: somebody else listens on the hub's port.
+            PortTakenError: somebody else listens on the hub's port.
         """
         become_subreaper()
         await end_leftovers("=".join(self.folder.marker), seconds=_LEFTOVER_SECONDS)
@@ -95,10 +95,11 @@ class Demo:
     async def _start_cluster(self) -> str:
         """Start the embedded Kubernetes API; give its address."""
         folder = self.folder
-        url = f"http://127.0.0.1:{free_port()}"
+        (port,) = free_ports(1)
+        url = f"http://127.0.0.1:{port}"
         write_tokens(folder, url)
         command = [sys.executable, "-m", "jupyterhub_knada.devcluster.api"]
-        command += ["--port", url.rpartition(":")[2], "--state-dir", str(folder.api)]
+        command += ["--port", str(port), "--state-dir", str(folder.api)]
         command += ["--tokens", str(folder.root / "credentials" / "tokens.csv")]
         api = await self._start("api", command, environment())
         admin = {"Authorization": f"Bearer {folder.secret('admin')}"}
@@ -117,11 +118,12 @@ class Demo:
         """Start the hub, which starts its proxy and the culler; then get the token to try."""
         folder = self.folder
         demo_token = folder.secret("demo-service")
+        hub_port, proxy_port = free_ports(2)
         env = environment(
             KUBECONFIG=str(folder.kubeconfig("hub")),
             KNADA_DEMO_URL=self.url,
-            KNADA_DEMO_HUB_URL=f"http://127.0.0.1:{free_port()}",
-            KNADA_DEMO_PROXY_API_URL=f"http://127.0.0.1:{free_port()}",
+            KNADA_DEMO_HUB_URL=f"http://127.0.0.1:{hub_port}",
+            KNADA_DEMO_PROXY_API_URL=f"http://127.0.0.1:{proxy_port}",
             KNADA_DEMO_PROXY_COMMAND=json.dumps(list(proxy)),
             KNADA_DEMO_TOKEN=demo_token,
             KNADA_DEMO_PASSWORD=folder.password,
@@ -217,25 +219,6 @@ async def _first(work: Coroutine[None, None, object], stop: Coroutine[None, None
         return False
     await working
     return True
-
-
-def free_port() -> int:
-    """Give a port of the loopback address that nobody listens on now."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_free(port: int) -> bool:
-    """Tell whether the demo could listen on this port of the loopback address."""
-    with closing(socket.socket()) as probe:
-        # As the proxy does: a connection that lingers after its end does not keep the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def environment(**more: str) -> dict[str, str]:
