@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.account import Account
-
-if TYPE_CHECKING:
-    import pytest
 
 # What a property says does not depend on how busy the machine is.
 settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,3 +24,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Keep account of the suites that run on several clusters."""
     config.pluginmanager.register(Account())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests share a worker of pytest-xdist, and begin with those that take longest.
+
+    A file's tests share its fixtures, those of a suite on one cluster share the cluster.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: "e2e" not in item.path.parts and "backend" not in dict(item.user_properties))
+
+
+def _group(item: pytest.Item) -> str:
+    told = dict(item.user_properties)
+    return f"{told['suite']} on {told['backend']}" if "backend" in told else item.path.stem
