@@ -5,6 +5,9 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 PORT ?= 8000
+# Tests wait as much as they compute: one worker more than there are cores. WORKERS=0 runs them one by one.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 7 ? n + 1 : 8)))
+PYTEST := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -19,10 +22,10 @@ demo: $(VENV)/.demo ## Run a JupyterHub with sample teams on http://127.0.0.1:80
 
 test: $(VENV)/.dev ## Install what the tests need and run them all
 	@$(BIN)/python tests/prepare.py
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST) $(PYTEST_ARGS)
 
 oldest: $(VENV)/.dev ## Run the tests with the oldest versions that are supported
-	$(BIN)/nox -s oldest -- $(PYTEST_ARGS)
+	$(BIN)/nox -s oldest -- $(PYTEST) $(PYTEST_ARGS)
 
 # Which real clusters: newest and oldest, or the one of KUBECONFIG or KUBEBUILDER_ASSETS where that is set.
 CLUSTERS ?= auto
@@ -30,7 +33,7 @@ kubernetes: $(VENV)/.dev ## Get the programs of real Kubernetes clusters: 12 min
 	@KNADA_TEST_CLUSTERS="$(CLUSTERS)" $(BIN)/python -m tests.kubernetes get
 
 contract: kubernetes ## Run the contract suite on the embedded cluster and on real ones
-	KNADA_TEST_CLUSTERS="$(CLUSTERS)" $(BIN)/python -m pytest tests/contract $(PYTEST_ARGS)
+	KNADA_TEST_CLUSTERS="$(CLUSTERS)" $(BIN)/python -m pytest $(PYTEST) tests/contract $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Check style and format
 	$(BIN)/ruff check .
