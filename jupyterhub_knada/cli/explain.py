@@ -76,7 +76,12 @@ def explain(folder: TeamFolder, user: str, hub_config: str | None, **asked: Any)
     options = read_options(asked["team"], asked["profile"], asked["options"])
     config = read_config(hub_config) if hub_config else None
     # Here, not above: KubeSpawner costs over a second, which wrong use need not pay for.
-    from jupyterhub_knada.cli.explanations import tell_choice, tell_manifests, tell_offer  # noqa: PLC0415
+    from jupyterhub_knada.cli.explanations import (  # noqa: PLC0415
+        tell_choice,
+        tell_dropped,
+        tell_manifests,
+        tell_offer,
+    )
     from jupyterhub_knada.servers.offer import build_offer  # noqa: PLC0415
     from jupyterhub_knada.servers.preview import Preview, PreviewRequest, preview_server  # noqa: PLC0415
     from jupyterhub_knada.teams.reloading import build_snapshot  # noqa: PLC0415
@@ -99,6 +104,8 @@ def explain(folder: TeamFolder, user: str, hub_config: str | None, **asked: Any)
             click.echo(f"{summary(loaded)}: see `jupyterhub-knada check {folder.directory}`.", err=True)
         click.echo(printable(str(preview)), err=True)
         sys.exit(1)
+    for sentence in tell_dropped(preview, sorted(options.keys() - {"team", "profile"})):
+        click.echo(printable(sentence), err=True)
     write_line(tell_choice(preview))
     write_text(tell_manifests(preview))
 

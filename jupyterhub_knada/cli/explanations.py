@@ -12,10 +12,13 @@ from pydantic.alias_generators import to_camel
 from jupyterhub_knada.cli.manifests import to_yaml
 from jupyterhub_knada.cli.tables import comment, comment_table
 from jupyterhub_knada.servers.frozen import thaw
+from jupyterhub_knada.servers.profile_options import name_them
+from jupyterhub_knada.servers.raw_options import UNLISTED_SUFFIX
 from jupyterhub_knada.teams.quantities import format_cpu, format_duration, format_memory, format_storage
+from jupyterhub_knada.teams.quoting import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from jupyterhub_knada.servers.offer import Offer, TeamOffer
     from jupyterhub_knada.servers.plans import ServerPlan
@@ -65,6 +68,21 @@ def tell_choice(preview: Preview) -> str:
     table = comment_table(("value", "is", "from"), rows)
     notices = [comment(notice) for notice in preview.choice.notices]
     return "\n".join([comment(head), table, *notices, comment("")])
+
+
+def tell_dropped(preview: Preview, names: Iterable[str]) -> list[str]:
+    """Say which options were named and are none of the profile: a start leaves them out without a word."""
+    choice = preview.choice
+    team = preview.offer.find_team(choice.team)
+    profile = team.find_profile(choice.profile) if team is not None else None
+    known = profile.options if profile is not None else {}
+    dropped = [name for name in names if name.removesuffix(UNLISTED_SUFFIX) not in known]
+    remedy = "It has none." if not known else ""
+    return [
+        f"Profile {quoted(choice.profile)} of team {quoted(choice.team)} has no option {quoted(name)}, "
+        f"which a start leaves out. {remedy or name_them(name, known)}"
+        for name in dropped
+    ]
 
 
 def tell_manifests(preview: Preview) -> str:

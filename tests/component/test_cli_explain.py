@@ -82,6 +82,32 @@ def test_explain_tells_offer_and_choice_with_sources_as_comments(folder: Path) -
     assert (result.exit_code, result.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("profile", "told"),
+    [
+        pytest.param(
+            "big",
+            "Profile 'big' of team 'brreg' has no option 'cpu', which a start leaves out. "
+            "Did you mean 'cpus'? There are: 'cpus'.\n",
+            id="a near miss",
+        ),
+        pytest.param(
+            "small",
+            "Profile 'small' of team 'brreg' has no option 'cpu', which a start leaves out. It has none.\n",
+            id="a profile without options",
+        ),
+    ],
+)
+def test_explain_with_an_option_that_the_profile_lacks_says_so(folder: Path, profile: str, told: str) -> None:
+    """What a start would drop in silence is told beside the manifests, which stay a clean stream."""
+    result = explain(
+        folder, "--user", "e1", "--group", "analysts", "--profile", profile, "--option", "cpu=four"
+    )
+
+    assert (result.exit_code, result.stderr) == (0, told)
+    assert [document["kind"] for document in read_documents(result)] == ["Pod", "PersistentVolumeClaim"]
+
+
 def test_explain_gives_pod_and_claim_of_this_team_as_yaml(folder: Path) -> None:
     """Standard output is a YAML stream of two objects, with the team's own values and without a token."""
     result = explain(folder, "--user", "e152435")
