@@ -11,10 +11,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from kubernetes_asyncio.client.rest import ApiException
-from kubespawner.spawner import KubeSpawner
 from tornado.web import HTTPError
 
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
+from jupyterhub_knada.servers.watching import WatchingKubeSpawner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ class PodRefusedError(HTTPError):
         self.jupyterhub_message = told
 
 
-class TellingKubeSpawner(KubeSpawner):
+class TellingKubeSpawner(WatchingKubeSpawner):
     """KubeSpawner whose progress and failures are plain sentences.
 
     `_log_name` is private to JupyterHub's Spawner, and used here and below all the same: log lines of one

@@ -1,0 +1,217 @@
+"""The calls of a watch to the Kubernetes API: lists in pages, and what changes from there on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from aiohttp import ClientTimeout
+from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
+
+from jupyterhub_knada.errors import KnadaError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from aiohttp import ClientResponse
+
+PAGE: Final = 100
+"""Objects of one answer: to decode a hundred pods of 10 kB takes some 10 ms."""
+OPEN_SECONDS: Final = 300
+"""How long the server keeps a watch open before it is resumed; client-go has 5 to 10 minutes."""
+SILENT_SECONDS: Final = 75
+"""A connection that brings nothing for so long is taken for dead: servers send a bookmark every minute."""
+_CONNECT_SECONDS: Final = 10
+_LIST_SECONDS: Final = 60
+_LISTS_AT_ONCE: Final = 4
+_LONGEST_MESSAGE: Final = 300
+_BREATH_SECONDS: Final = 0.01
+"""Longest that events that have come are worked off without letting others on the event loop."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What is watched."""
+
+    kind: str
+    """`pods` or `events`."""
+    namespace: str | None
+    """None: all namespaces."""
+    label_selector: str = ""
+    field_selector: str = ""
+
+    @property
+    def place(self) -> str:
+        """Name where it is, in words."""
+        return "all namespaces" if self.namespace is None else f"namespace {self.namespace}"
+
+
+class Page(NamedTuple):
+    """One answer of a list."""
+
+    objects: list[dict[str, Any]]
+    revision: str
+    """Of the whole list: where a watch goes on from."""
+
+
+class WatchError(KnadaError):
+    """Raised where the API answers a list or a watch with anything but what was asked for."""
+
+    def __init__(self, status: int, told: str, retry_after: float | None = None) -> None:
+        self.status = status
+        self.retry_after = retry_after
+        """Seconds, as the server asks; None: it does not."""
+        super().__init__(told)
+
+
+class ForbiddenError(WatchError):
+    """Raised where the hub has no right to it."""
+
+
+class GoneError(WatchError):
+    """Raised where the API no longer knows what happened since a revision."""
+
+
+_ERRORS: Final[dict[int, type[WatchError]]] = {
+    HTTPStatus.FORBIDDEN: ForbiddenError,
+    HTTPStatus.GONE: GoneError,
+}
+
+
+class WatchClient:
+    """The hub's own connections for watches.
+
+    KubeSpawner's shared client has at most 100 connections: a watch for each of 100 namespaces would take
+    them all, and no pod could be created any more.
+    """
+
+    def __init__(self) -> None:
+        configuration = Configuration.get_default_copy()
+        configuration.connection_pool_maxsize = 0  # aiohttp's word for no limit
+        self._client = ApiClient(configuration)
+        self._api = CoreV1Api(self._client)
+        # Answers to a hundred watches that begin together would be decoded in one turn of the event loop.
+        self._lists = asyncio.Semaphore(_LISTS_AT_ONCE)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def pages(self, collection: Collection) -> AsyncGenerator[Page]:
+        """List everything that there is, page by page.
+
+        Raises:
+            WatchError: the API says no; `GoneError` also where the list took longer than it can be continued.
+            OSError, aiohttp.ClientError, ValueError: there is no connection, or no answer that can be read.
+        """
+        query: dict[str, Any] = {"limit": PAGE}
+        while True:
+            page = await self._read(collection, query)
+            yield Page(page.get("items") or [], page["metadata"]["resourceVersion"])
+            more = page["metadata"].get("continue")
+            if not more:
+                return
+            query = {"limit": PAGE, "_continue": more}
+
+    async def revision(self, collection: Collection) -> str:
+        """Ask where the collection is now, and for as little else as can be. Raises as `pages`."""
+        # With a selector the server would look through all objects for the first that fits.
+        everything = Collection(collection.kind, collection.namespace)
+        page = await self._read(everything, {"limit": 1})
+        return str(page["metadata"]["resourceVersion"])
+
+    async def _read(self, collection: Collection, query: dict[str, Any]) -> dict[str, Any]:
+        limits = ClientTimeout(total=_LIST_SECONDS, sock_connect=_CONNECT_SECONDS)
+        async with self._lists, await self._call(collection, limits, query) as response:
+            body: dict[str, Any] = json.loads(await response.read())
+            return body
+
+    @contextlib.asynccontextmanager
+    async def changes(
+        self, collection: Collection, revision: str, seconds: int
+    ) -> AsyncIterator[AsyncIterator[tuple[str, dict[str, Any]]]]:
+        """Open a watch from a revision on; give what changes as type and object, bookmarks among them.
+
+        Args:
+            collection: What is watched.
+            revision: The last that was seen.
+            seconds: When the server ends the watch.
+
+        Raises:
+            WatchError: the API says no, now or in the middle.
+            OSError, aiohttp.ClientError, ValueError: the connection is cut, is silent, or brings nonsense.
+        """
+        limits = ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=SILENT_SECONDS)
+        query = {
+            "watch": True,
+            "allow_watch_bookmarks": True,
+            "resource_version": revision,
+            "timeout_seconds": seconds,
+        }
+        async with await self._call(collection, limits, query) as response:
+            yield _changes(response)
+
+    async def _call(
+        self, collection: Collection, limits: ClientTimeout, query: dict[str, Any]
+    ) -> ClientResponse:
+        selectors = {
+            "label_selector": collection.label_selector,
+            "field_selector": collection.field_selector,
+        }
+        query = {key: value for key, value in {**selectors, **query}.items() if value != ""}
+        # `_preload_content=False` gives aiohttp's own response: the client's models cost a multiple.
+        query |= {"_request_timeout": limits, "_preload_content": False}
+        singular = collection.kind.removesuffix("s")
+        if collection.namespace is None:
+            response = await getattr(self._api, f"list_{singular}_for_all_namespaces")(**query)
+        else:
+            response = await getattr(self._api, f"list_namespaced_{singular}")(collection.namespace, **query)
+        if response.status != HTTPStatus.OK:
+            async with response:
+                raise await _error_of_response(response)
+        found: ClientResponse = response
+        return found
+
+
+async def _changes(response: ClientResponse) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    loop = asyncio.get_running_loop()
+    breath = loop.time() + _BREATH_SECONDS
+    async for line in response.content:
+        change = json.loads(line)
+        if change["type"] == "ERROR":
+            raise _error_of_status(change["object"])
+        yield change["type"], change["object"]
+        if loop.time() > breath:
+            # aiohttp gives lines that are there already without a turn of the event loop.
+            await asyncio.sleep(0)
+            breath = loop.time() + _BREATH_SECONDS
+
+
+async def _error_of_response(response: ClientResponse) -> WatchError:
+    try:
+        status = json.loads(await response.read())
+    except ValueError:
+        status = None
+    body = status if isinstance(status, dict) else {}
+    return _error(response.status, body, _seconds(response.headers.get("Retry-After")))
+
+
+def _error_of_status(status: dict[str, Any]) -> WatchError:
+    details = status.get("details") or {}
+    return _error(int(status.get("code") or 0), status, _seconds(details.get("retryAfterSeconds")))
+
+
+def _error(code: int, status: dict[str, Any], retry_after: float | None) -> WatchError:
+    message = " ".join(str(status.get("message") or status.get("reason") or "nothing more").split())
+    return _ERRORS.get(code, WatchError)(code, f"{code}: {message[:_LONGEST_MESSAGE]}", retry_after)
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        return max(0.0, float(str(value)))
+    except ValueError:  # a date, as HTTP allows and Kubernetes never sends, or nothing
+        return None

@@ -1,0 +1,259 @@
+"""One watch that stays: it lists once, follows what changes, and finds its way after whatever cuts it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from aiohttp import ClientError
+
+from jupyterhub_knada.servers.watch_calls import (
+    OPEN_SECONDS,
+    Collection,
+    ForbiddenError,
+    GoneError,
+    WatchClient,
+    WatchError,
+)
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+SHORTEST_WAIT_SECONDS: Final = 0.2
+LONGEST_WAIT_SECONDS: Final = 15.0
+_WELL_SECONDS: Final = 5.0
+"""A watch that has been open for so long works, though nothing has happened."""
+TRANSIENT: Final = (WatchError, ClientError, OSError, TimeoutError, ValueError)
+"""What an API server that restarts, is overloaded or out of reach makes of a call."""
+
+
+class Store(Protocol):
+    """Where a watch puts what it sees. Nothing here may raise or wait."""
+
+    def put(self, found: dict[str, Any]) -> None:
+        """Take an object that is new or has changed."""
+
+    def drop(self, found: dict[str, Any]) -> None:
+        """Forget one that is gone."""
+
+    def keep_only(self, collection: Collection, keys: set[str]) -> int:
+        """Forget all of a collection but these, each `namespace/name`; give how many that were."""
+
+
+class WatchLog:
+    """What the watches of one kind of object say, once each: not for each try, nor for each namespace."""
+
+    def __init__(self, kind: str, log: logging.Logger) -> None:
+        self._kind = kind
+        self._log = log
+        self._cut: set[str] = set()
+
+    def tell_listed(self, place: str, there: int, gone: int) -> None:
+        """Say that everything was read."""
+        words = "Watching %s in %s: %d are there, %d have gone since the last look"
+        self._log.info(words, self._kind, place, there, gone)
+
+    def tell_late(self, place: str) -> None:
+        """Say that a watch came back after the cluster had forgotten where it was."""
+        self._log.info("What happened to %s in %s meanwhile is not known any more", self._kind, place)
+
+    def tell_forbidden(self, place: str, reason: str) -> None:
+        """Say that there is no right to it."""
+        words = "The hub may not watch %s in %s; it tries until it may: %s"
+        self._log.warning(words, self._kind, place, reason)
+
+    def tell_unexpected(self, place: str) -> None:
+        """Say everything about an error that nobody has thought of."""
+        self._log.exception("The watch of %s in %s met an unexpected error", self._kind, place)
+
+    def tell_cut(self, place: str, reason: str) -> None:
+        """Say that a place cannot be watched; of several only the first is told."""
+        level = self._log.debug if self._cut else self._log.warning
+        self._cut.add(place)
+        words = "The watch of %s in %s is cut; what was seen last holds until it is back: %s"
+        level(words, self._kind, place, reason)
+
+    def tell_back(self, place: str) -> None:
+        """Say that all places are watched again; where none was cut, say nothing."""
+        if place in self._cut:
+            self._cut.remove(place)
+            if not self._cut:
+                self._log.info("The watch of %s in %s is back", self._kind, place)
+
+
+def key_of(found: dict[str, Any]) -> str:
+    """Give what KubeSpawner names an object by: `namespace/name`."""
+    return f"{found['metadata']['namespace']}/{found['metadata']['name']}"
+
+
+def wait_seconds(failures: int, retry_after: float | None, chance: float) -> float:
+    """Decide how long to wait after failures in a row: longer each time, and never all hubs at once.
+
+    Args:
+        failures: At least 1.
+        retry_after: Seconds that the server asks for; it is waited for at least so long.
+        chance: From 0 to 1.
+    """
+    longest = min(LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS * 2.0 ** min(failures, 16))
+    wait = longest * (0.5 + chance / 2)
+    return wait if retry_after is None else max(wait, retry_after * (1 + chance / 10))
+
+
+class Watch:
+    """A watch of one collection, as a task that ends only when it is stopped."""
+
+    def __init__(
+        self,
+        client: WatchClient,
+        collection: Collection,
+        store: Store,
+        log: WatchLog,
+        *,
+        from_now: bool = False,
+        on_forbidden: Callable[[], None] | None = None,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            client: Its connections.
+            collection: What to watch.
+            store: Where it goes.
+            log: Whom to tell.
+            from_now: What is there already is not wanted.
+            on_forbidden: Called where the hub has no right, instead of trying until it has: the watch ends.
+        """
+        self.collection = collection
+        self.is_loaded = False
+        """Whether the store has had everything once; it stays so, whatever comes."""
+        self.is_forbidden = False
+        self._client, self._store, self._log = client, store, log
+        self._from_now = from_now
+        self._on_forbidden = on_forbidden
+        self.revision: str | None = None
+        """The last that was seen; None: it has to be listed."""
+        self._failures = 0
+        self._settled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, or go on where the task was ended from outside; where it runs, do nothing."""
+        if self._task is None or self._task.done():
+            name = f"watch of {self.collection.kind} in {self.collection.place}"
+            self._task = asyncio.create_task(self._run(), name=name)
+
+    def refresh(self) -> None:
+        """List anew, as somebody waits in vain for a change: now, on a new connection."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self.revision = None
+        self.start()
+
+    async def settled(self) -> None:
+        """Wait until everything is known, or the hub is known to have no right to it, or it is stopped."""
+        await self._settled.wait()
+
+    async def stop(self) -> None:
+        """End it, and wait until it has ended."""
+        self._log.tell_back(self.collection.place)
+        self._settled.set()
+        task, self._task = self._task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if self.revision is None:
+                    self.revision = await self._load()
+                await self._follow(self.revision)
+            except ForbiddenError as error:
+                if self._on_forbidden is not None:
+                    self._on_forbidden()
+                    return
+                self._tell_forbidden(error)
+                await self._wait(LONGEST_WAIT_SECONDS)
+            except GoneError:
+                self.revision = None
+                self._log.tell_late(self.collection.place)
+                await self._wait()
+            except TRANSIENT as error:
+                self._log.tell_cut(self.collection.place, _reason(error))
+                await self._wait(getattr(error, "retry_after", None))
+            except Exception as error:  # noqa: BLE001 - a hub that sees no change any more would be worse
+                self._log.tell_unexpected(self.collection.place)
+                self._log.tell_cut(self.collection.place, _reason(error))
+                self.revision = None
+                await self._wait()
+
+    async def _wait(self, at_least: float | None = None) -> None:
+        self._failures += 1
+        await asyncio.sleep(wait_seconds(self._failures, at_least, random.random()))  # noqa: S311 - no secret
+
+    async def _load(self) -> str:
+        """Read everything that is there; give where to go on from."""
+        if self._from_now and not self.is_loaded:
+            revision = await self._client.revision(self.collection)
+        else:
+            revision = await self._list()
+        self.is_loaded, self.is_forbidden = True, False
+        self._settled.set()
+        return revision
+
+    async def _list(self) -> str:
+        keys: set[str] = set()
+        revision = ""
+        async with contextlib.aclosing(self._client.pages(self.collection)) as pages:
+            async for page in pages:
+                for found in page.objects:
+                    keys.add(key_of(found))
+                    self._store.put(found)
+                revision = page.revision
+        gone = self._store.keep_only(self.collection, keys)
+        self._log.tell_listed(self.collection.place, len(keys), gone)
+        return revision
+
+    async def _follow(self, revision: str) -> None:
+        """Take in what changes until the server ends it, which it does from time to time."""
+        loop = asyncio.get_running_loop()
+        # Watches that began together do not all end together.
+        seconds = random.randint(OPEN_SECONDS * 4 // 5, OPEN_SECONDS)  # noqa: S311 - no secret
+        async with self._client.changes(self.collection, revision, seconds) as changes:
+            opened = loop.time()
+            well = loop.call_later(_WELL_SECONDS, self._be_well)
+            try:
+                async for kind, found in changes:
+                    self._take(kind, found)
+            finally:
+                well.cancel()
+        if loop.time() - opened < _WELL_SECONDS and self.revision == revision:
+            raise WatchError(0, "the server ended it at once")
+
+    def _take(self, kind: str, found: dict[str, Any]) -> None:
+        if kind == "DELETED":
+            self._store.drop(found)
+        elif kind != "BOOKMARK":
+            self._store.put(found)
+        self.revision = found["metadata"]["resourceVersion"]
+        if self._failures:
+            self._be_well()
+
+    def _be_well(self) -> None:
+        self._failures = 0
+        self.is_forbidden = False
+        self._log.tell_back(self.collection.place)
+
+    def _tell_forbidden(self, error: ForbiddenError) -> None:
+        if not self.is_forbidden:
+            self._log.tell_forbidden(self.collection.place, str(error))
+        self.is_forbidden = True
+        self._settled.set()
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,62 @@
+"""What the hub keeps of a pod and of an event: the fields that something reads, and nothing else. Pure.
+
+A pod's environment holds the server's API token, and most of a pod is never looked at. What is kept has the
+shape that the API gives it, so that KubeSpawner and hooks of the hub read it as they always do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_POD_METADATA: Final = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "labels",
+    "annotations",
+)
+_POD_STATUS: Final = ("phase", "reason", "message", "hostIP", "podIP", "conditions")
+_CONTAINER: Final = ("name", "image", "ports")
+_CONTAINER_STATUS: Final = ("name", "ready", "started", "restartCount", "state", "lastState")
+_EVENT: Final = (
+    "involvedObject",
+    "type",
+    "reason",
+    "message",
+    "count",
+    "firstTimestamp",
+    "lastTimestamp",
+    "eventTime",
+)
+_EVENT_METADATA: Final = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+
+
+def kept_of_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what is kept of a pod; `status` is always there.
+
+    Args:
+        pod: As the API gives it; `metadata` has a name and a namespace, all else may be missing or null.
+    """
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    kept_status = _pick(status, _POD_STATUS)
+    for statuses in ("containerStatuses", "initContainerStatuses"):
+        if status.get(statuses):
+            kept_status[statuses] = [_pick(container, _CONTAINER_STATUS) for container in status[statuses]]
+    containers = [_pick(container, _CONTAINER) for container in spec.get("containers") or ()]
+    kept_spec = {**_pick(spec, ("nodeName",)), "containers": containers}
+    return {"metadata": _pick(pod["metadata"], _POD_METADATA), "spec": kept_spec, "status": kept_status}
+
+
+def kept_of_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what is kept of an event of the core API group; any of its fields may be missing."""
+    return {"metadata": _pick(event.get("metadata") or {}, _EVENT_METADATA), **_pick(event, _EVENT)}
+
+
+def _pick(mapping: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    return {key: mapping[key] for key in keys if mapping.get(key) is not None}
