@@ -21,6 +21,7 @@ _SPREAD = {
     "whenUnsatisfiable": "DoNotSchedule",
     "labelSelector": _APART["labelSelector"],
 }
+_OLDER = {"pod-security.kubernetes.io/enforce-version": "v1.30"}
 UNSEEN = {"Encryption", "Length of history", "New rights", "Network policies"}
 """Differences that no single answer shows."""
 
@@ -67,6 +68,14 @@ REQUESTS = [
         200,
     ),
     Seen("Priority classes", "GET", "/apis/scheduling.k8s.io/v1/priorityclasses", 404, 200),
+    Seen(
+        "Older versions of Pod Security",
+        "POST",
+        "/api/v1/namespaces?dryRun=All",
+        501,
+        201,
+        {"metadata": {"name": "contract-older", "labels": _OLDER}},
+    ),
     Seen("Service account tokens", "POST", f"{_IN}/serviceaccounts/default/token", 501, 201, {"spec": {}}),
     Seen(
         "Required affinity between pods",

@@ -1,8 +1,8 @@
 """What an API server adds to an object and asks of its surroundings before it is stored.
 
 Source: the admission plugins NamespaceLifecycle, LimitRanger, ServiceAccount, DefaultTolerationSeconds,
-Priority, DefaultStorageClass, StorageObjectInUseProtection, TaintNodesByCondition and ResourceQuota of 1.36;
-RBAC's check that nobody grants more than they have.
+Priority, DefaultStorageClass, StorageObjectInUseProtection, TaintNodesByCondition, PodSecurity and
+ResourceQuota of 1.36; RBAC's check that nobody grants more than they have.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from jupyterhub_knada.devcluster.api import (
     escalation,
     kinds,
     limit_ranges,
+    pod_security,
     quotas,
     service_addresses,
     statuses,
@@ -69,10 +70,11 @@ def check(store: Store, request: Request, new: Json, old: Json | None) -> None:
     """Let the cluster's own limits speak last.
 
     Raises:
-        ApiError: 403 for limits that it does not keep, a quota that would be exceeded, or rights that the
-            caller does not have.
+        ApiError: 403 for limits that it does not keep, what the namespace's Pod Security forbids, a quota
+            that would be exceeded, or rights that the caller does not have.
     """
     limit_ranges.check(store, request, new, old)
+    pod_security.check(store, request, new, old)
     quotas.check(store, request, new, old)
     escalation.check(store, request, new, old)
 

@@ -53,6 +53,11 @@ DIFFERENCES: Final = (
         "They serve preemption, which the scheduler does not know.",
     ),
     Difference(
+        "Older versions of Pod Security",
+        "A namespace whose labels name another version than `latest` is refused with 501.",
+        "The checks are those of the newest Kubernetes, and would not be an older one's.",
+    ),
+    Difference(
         "Service account tokens",
         "`serviceaccounts/token` is refused with 501, and no pod gets one.",
         "Notebook servers get none: `automountServiceAccountToken` is off for all of them.",
