@@ -161,6 +161,7 @@ def _start_api_server(plane: ControlPlane, program: str, etcd: int, keys: tuple[
         f"--kubelet-client-certificate={certificate}",
         f"--kubelet-client-key={key}",
         "--profiling=false",
+        "--allow-privileged",  # as kubeadm and the clouds start theirs: Pod Security decides, not the server
     )
 
 
