@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.kubernetes.programs import Programs
 
+ETCD_ADDRESS: Final = "etcd.address"
+"""The file in a cluster's folder that says where its etcd answers: tests let it forget."""
 _READY_SECONDS = 60
 _OWN_IDENTITIES: Final = {
     "controllers": "system:kube-controller-manager",
@@ -79,6 +81,7 @@ def running(programs: Programs, folder: Path, identities: Mapping[str, str]) -> 
         _write_identities(plane, {**_OWN_IDENTITIES, **identities}, tokens)
         _start_etcd(plane, programs["etcd"], etcd, peers)
         ready.wait("etcd", f"http://127.0.0.1:{etcd}/health")
+        (folder / ETCD_ADDRESS).write_text(f"http://127.0.0.1:{etcd}", encoding="utf-8")
         keys = write_token_keys(folder / "keys")
         _start_api_server(plane, programs["kube-apiserver"], etcd, keys)
         plane.wait_for_api_server()

@@ -227,6 +227,11 @@ def too_old(asked: int, oldest: int) -> ApiError:
     return expired(f"too old resource version: {asked} ({oldest})")
 
 
+def forgotten(what: str) -> ApiError:
+    """410 as etcd's side of a real API server says it; what: `list` or `watch`."""
+    return expired(f"The resourceVersion for the provided {what} is too old.")
+
+
 def too_new(asked: int, current: int) -> ApiError:
     """504 for a revision that has not been yet, e.g. of another cluster's life."""
     return ApiError(

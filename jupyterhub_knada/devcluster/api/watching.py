@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.devcluster.api import statuses
+from jupyterhub_knada.devcluster.api import kinds, statuses
 from jupyterhub_knada.devcluster.api.selectors import (
     FieldRequirement,
     Requirement,
@@ -110,7 +110,7 @@ def list_objects(store: Store, resource: Resource, wanted: Filter, options: List
     try:
         state = collection.objects if revision == store.revision else collection.at(revision)
     except statuses.ApiError as error:
-        raise _expired_token(options, error) from error
+        raise _forgotten(options) from error
     seen = sorted((s for s in state.values() if wanted.matches(s)), key=_path)
     rest = [stored for stored in seen if _path(stored) > after] if after else seen
     page = rest[: options.limit] if options.limit else rest
@@ -139,10 +139,10 @@ def _place(store: Store, options: ListOptions) -> tuple[int, str]:
     return (asked if options.match == "Exact" else store.revision), ""
 
 
-def _expired_token(options: ListOptions, error: statuses.ApiError) -> statuses.ApiError:
-    """Say that a page cannot be continued as it was; the new token continues with what is there now."""
+def _forgotten(options: ListOptions) -> statuses.ApiError:
+    """Say that a list cannot be shown as it was; for a page, a new token continues with what is there now."""
     if not options.token:
-        return error
+        return statuses.forgotten("list")
     refusal = statuses.expired(
         "The provided continue parameter is too old to display a consistent list result. You can start a"
         " new list without the continue parameter, or use the continue token in this response to retrieve"
@@ -202,6 +202,7 @@ class Watch:
         starts_now = options.initial_events or not asked
         self._first = store.all(resource, wanted.namespace) if starts_now else []
         self._at = store.revision if starts_now else asked
+        self._is_of_events = resource.storage == kinds.EVENTS.storage
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Give the events, each as a line of JSON; ends by itself."""
@@ -217,7 +218,8 @@ class Watch:
                 try:
                     changes = self._collection.since(self._at)
                 except statuses.ApiError as error:
-                    yield _error_line(error)
+                    # A real API server has no cache of events: etcd is asked, and says it in other words.
+                    yield _error_line(statuses.forgotten("watch") if self._is_of_events else error)
                     return
                 for line in self._shown(changes):
                     yield line

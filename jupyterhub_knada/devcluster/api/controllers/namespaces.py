@@ -13,6 +13,9 @@ from jupyterhub_knada.devcluster.api.controllers.running import Controller
 from jupyterhub_knada.devcluster.api.requests import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jupyterhub_knada.devcluster.api.kinds import Resource
     from jupyterhub_knada.devcluster.api.store import Stored
 
 _INSIDE = tuple(resource for resource in kinds.STORED.values() if resource.namespaced)
@@ -31,13 +34,20 @@ class Namespaces(Controller):
 
     def _empty(self, namespace: Stored) -> None:
         name = namespace.key[1]
-        for resource in _INSIDE:
-            for stored in self.store.all(resource, name):
-                if "deletionTimestamp" not in stored.body["metadata"]:
-                    request = Request(resource, name, stored.key[1])
-                    deletion.delete(self.objects, request, deletion.DeleteOptions(policy="Background"))
+        # Pods first and alone: what they use, a network policy for one, is there for as long as they are.
+        self._delete_all(name, (kinds.PODS,))
+        if self.store.all(kinds.PODS, name):
+            return
+        self._delete_all(name, _INSIDE)
         if any(self.store.all(resource, name) for resource in _INSIDE):
             return
         body = copy.deepcopy(namespace.body)
         body["spec"].pop("finalizers", None)
         self.objects.edit(kinds.NAMESPACES, namespace, body, "finalize")
+
+    def _delete_all(self, name: str, resources: Iterable[Resource]) -> None:
+        for resource in resources:
+            for stored in self.store.all(resource, name):
+                if "deletionTimestamp" not in stored.body["metadata"]:
+                    request = Request(resource, name, stored.key[1])
+                    deletion.delete(self.objects, request, deletion.DeleteOptions(policy="Background"))
