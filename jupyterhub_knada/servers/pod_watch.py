@@ -7,6 +7,7 @@ import random
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.errors import KnadaError
+from jupyterhub_knada.servers.packed import PackedObjects
 from jupyterhub_knada.servers.watch_calls import Collection, WatchClient
 from jupyterhub_knada.servers.watch_loop import TRANSIENT, Watch, WatchLog, key_of
 from jupyterhub_knada.servers.watched_fields import kept_of_pod
@@ -41,7 +42,7 @@ class PodWatch:
         log: logging.Logger,
         ask_again_seconds: float = ASK_AGAIN_SECONDS,
     ) -> None:
-        self.pods: dict[str, dict[str, Any]] = {}
+        self.pods = PackedObjects()
         """`namespace/name` -> what is kept of a pod; see `watched_fields`."""
         self._client, self._label_selector, self._log = client, label_selector, log
         self._ask_again_seconds = ask_again_seconds
@@ -53,7 +54,7 @@ class PodWatch:
         self._is_stopped = False
 
     @property
-    def resources(self) -> dict[str, dict[str, Any]]:
+    def resources(self) -> PackedObjects:
         """The pods, under the name that all of KubeSpawner's reflectors have for what they hold."""
         return self.pods
 
@@ -92,18 +93,18 @@ class PodWatch:
 
     def put(self, found: dict[str, Any]) -> None:
         """Take a pod that is new or has changed. Source: `watch_loop.Store`, as all three."""
-        self.pods[key_of(found)] = kept_of_pod(found)
+        self.pods.put(key_of(found), kept_of_pod(found))
 
     def drop(self, found: dict[str, Any]) -> None:
         """Forget a pod that is gone."""
-        self.pods.pop(key_of(found), None)
+        self.pods.drop(key_of(found))
 
     def keep_only(self, collection: Collection, keys: set[str]) -> int:
         """Forget the pods that went while nobody looked."""
         prefix = "" if collection.namespace is None else f"{collection.namespace}/"
         gone = [key for key in self.pods if key.startswith(prefix) and key not in keys]
         for key in gone:
-            del self.pods[key]
+            self.pods.drop(key)
         return len(gone)
 
     def _make(self, namespace: str | None) -> Watch:
@@ -123,7 +124,7 @@ class PodWatch:
         )
         self._everywhere = None
         for key in [key for key in self.pods if key.partition("/")[0] not in self._asked]:
-            del self.pods[key]
+            self.pods.drop(key)
         for namespace in self._asked:
             self._watch_namespace(namespace).start()
         self._asking = asyncio.create_task(self._ask_again(), name="right to watch pods in all namespaces")

@@ -7,15 +7,16 @@ import contextlib
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import ClientTimeout
 from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
 
 from jupyterhub_knada.errors import KnadaError
+from jupyterhub_knada.servers.json_pieces import ListReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from aiohttp import ClientResponse
 
@@ -30,7 +31,7 @@ _LIST_SECONDS: Final = 60
 _LISTS_AT_ONCE: Final = 4
 _LONGEST_MESSAGE: Final = 300
 _BREATH_SECONDS: Final = 0.01
-"""Longest that events that have come are worked off without letting others on the event loop."""
+"""Longest that what has come is worked off without letting others on the event loop."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,6 @@ class Collection:
     def place(self) -> str:
         """Name where it is, in words."""
         return "all namespaces" if self.namespace is None else f"namespace {self.namespace}"
-
-
-class Page(NamedTuple):
-    """One answer of a list."""
-
-    objects: list[dict[str, Any]]
-    revision: str
-    """Of the whole list: where a watch goes on from."""
 
 
 class WatchError(KnadaError):
@@ -101,33 +94,40 @@ class WatchClient:
         """Close all connections."""
         await self._client.close()
 
-    async def pages(self, collection: Collection) -> AsyncGenerator[Page]:
-        """List everything that there is, page by page.
+    async def list(self, collection: Collection, take: Callable[[dict[str, Any]], None]) -> str:
+        """List everything that there is, page by page, and give where a watch goes on from.
+
+        Args:
+            collection: What is listed.
+            take: Called with each object.
 
         Raises:
             WatchError: the API says no; `GoneError` also where the list took longer than it can be continued.
             OSError, aiohttp.ClientError, ValueError: there is no connection, or no answer that can be read.
         """
+        breath = _Breath()
         query: dict[str, Any] = {"limit": PAGE}
         while True:
-            page = await self._read(collection, query)
-            yield Page(page.get("items") or [], page["metadata"]["resourceVersion"])
-            more = page["metadata"].get("continue")
+            reader = ListReader(await self._read(collection, query))
+            for found in reader.objects():
+                take(found)
+                await breath.take()
+            more = reader.metadata.get("continue")
             if not more:
-                return
+                return str(reader.metadata["resourceVersion"])
             query = {"limit": PAGE, "_continue": more}
 
     async def revision(self, collection: Collection) -> str:
-        """Ask where the collection is now, and for as little else as can be. Raises as `pages`."""
+        """Ask where the collection is now, and for as little else as can be. Raises as `list`."""
         # With a selector the server would look through all objects for the first that fits.
         everything = Collection(collection.kind, collection.namespace)
-        page = await self._read(everything, {"limit": 1})
-        return str(page["metadata"]["resourceVersion"])
+        body = json.loads(await self._read(everything, {"limit": 1}))
+        return str(body["metadata"]["resourceVersion"])
 
-    async def _read(self, collection: Collection, query: dict[str, Any]) -> dict[str, Any]:
+    async def _read(self, collection: Collection, query: dict[str, Any]) -> bytes:
         limits = ClientTimeout(total=_LIST_SECONDS, sock_connect=_CONNECT_SECONDS)
         async with self._lists, await self._call(collection, limits, query) as response:
-            body: dict[str, Any] = json.loads(await response.read())
+            body: bytes = await response.read()
             return body
 
     @contextlib.asynccontextmanager
@@ -177,18 +177,28 @@ class WatchClient:
         return found
 
 
+class _Breath:
+    """Lets others on the event loop, where there is always more to work off at once."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end = self._loop.time() + _BREATH_SECONDS
+
+    async def take(self) -> None:
+        if self._loop.time() > self._end:
+            await asyncio.sleep(0)
+            self._end = self._loop.time() + _BREATH_SECONDS
+
+
 async def _changes(response: ClientResponse) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-    loop = asyncio.get_running_loop()
-    breath = loop.time() + _BREATH_SECONDS
+    breath = _Breath()
     async for line in response.content:
         change = json.loads(line)
         if change["type"] == "ERROR":
             raise _error_of_status(change["object"])
         yield change["type"], change["object"]
-        if loop.time() > breath:
-            # aiohttp gives lines that are there already without a turn of the event loop.
-            await asyncio.sleep(0)
-            breath = loop.time() + _BREATH_SECONDS
+        # aiohttp gives lines that are there already without a turn of the event loop.
+        await breath.take()
 
 
 async def _error_of_response(response: ClientResponse) -> WatchError:

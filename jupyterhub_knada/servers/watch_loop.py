@@ -207,13 +207,12 @@ class Watch:
 
     async def _list(self) -> str:
         keys: set[str] = set()
-        revision = ""
-        async with contextlib.aclosing(self._client.pages(self.collection)) as pages:
-            async for page in pages:
-                for found in page.objects:
-                    keys.add(key_of(found))
-                    self._store.put(found)
-                revision = page.revision
+
+        def take(found: dict[str, Any]) -> None:
+            keys.add(key_of(found))
+            self._store.put(found)
+
+        revision = await self._client.list(self.collection, take)
         gone = self._store.keep_only(self.collection, keys)
         self._log.tell_listed(self.collection.place, len(keys), gone)
         return revision

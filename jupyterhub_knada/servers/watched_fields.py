@@ -21,9 +21,15 @@ _POD_METADATA: Final = (
     "labels",
     "annotations",
 )
-_POD_STATUS: Final = ("phase", "reason", "message", "hostIP", "podIP", "conditions")
+_POD_STATUS: Final = ("phase", "reason", "message", "hostIP", "podIP")
+_CONDITION: Final = ("type", "status", "reason", "message")
 _CONTAINER: Final = ("name", "image", "ports")
 _CONTAINER_STATUS: Final = ("name", "ready", "started", "restartCount", "state", "lastState")
+_SEVERAL: Final = {
+    "conditions": _CONDITION,
+    "containerStatuses": _CONTAINER_STATUS,
+    "initContainerStatuses": _CONTAINER_STATUS,
+}
 _EVENT: Final = (
     "involvedObject",
     "type",
@@ -45,9 +51,9 @@ def kept_of_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
     """
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     kept_status = _pick(status, _POD_STATUS)
-    for statuses in ("containerStatuses", "initContainerStatuses"):
-        if status.get(statuses):
-            kept_status[statuses] = [_pick(container, _CONTAINER_STATUS) for container in status[statuses]]
+    for several, keys in _SEVERAL.items():
+        if status.get(several):
+            kept_status[several] = [_pick(one, keys) for one in status[several]]
     containers = [_pick(container, _CONTAINER) for container in spec.get("containers") or ()]
     kept_spec = {**_pick(spec, ("nodeName",)), "containers": containers}
     return {"metadata": _pick(pod["metadata"], _POD_METADATA), "spec": kept_spec, "status": kept_status}
