@@ -155,14 +155,15 @@ def _real(name: str, folder: Path) -> Iterator[WholeCluster]:
             [kubectl, "--kubeconfig", admin, "create", "-f", _RIGHTS], check=True, stdout=subprocess.DEVNULL
         )
         certificate, key = plane.authority.issue("node")
-        flags = ("--tls-cert-file", str(certificate), "--tls-private-key-file", str(key))
+        trust = ("--client-ca-file", str(plane.authority.certificate))
+        identity = ("--tls-cert-file", str(certificate), "--tls-private-key-file", str(key))
         yield WholeCluster(
             Backend(name, folder),
             folder,
             plane.processes,
             "kube-apiserver",
             plane,
-            (*_node_flags(folder), *flags),
+            (*_node_flags(folder), *identity, *trust),
         )
 
 

@@ -70,6 +70,11 @@ class ContainerRunner:
         """The tries that are kept, oldest first."""
         return Attempt.find_all(self._folder)
 
+    @property
+    def running(self) -> tuple[Attempt, ProcessHandle] | None:
+        """The try that runs now and its process, or None."""
+        return (self._attempt, self._handle) if self._attempt and self._handle else None
+
     def restore(self) -> bool:
         """Take up where an earlier node left off: adopt a running process, read how one ended.
 

@@ -30,10 +30,15 @@ _CANNOT_START = (
 
 
 class LaunchError(Exception):
-    """A container cannot be started; the message is a container runtime's own."""
+    """A container cannot be started; the message is a container runtime's own.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(_CANNOT_START + message)
+    Attributes:
+        reason: without the words of a container's start, for a command in one that runs.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_CANNOT_START + reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

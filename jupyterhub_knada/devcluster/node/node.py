@@ -24,7 +24,7 @@ from jupyterhub_knada.devcluster.node.cluster import (
 from jupyterhub_knada.devcluster.node.context import NodeContext
 from jupyterhub_knada.devcluster.node.events import EventRecorder
 from jupyterhub_knada.devcluster.node.images import inspect_image
-from jupyterhub_knada.devcluster.node.kubelet_server import LogServer
+from jupyterhub_knada.devcluster.node.kubelet_server import KubeletServer
 from jupyterhub_knada.devcluster.node.leftovers import end_leftover, read_records, write_record
 from jupyterhub_knada.devcluster.node.options import NodeOptions, OnExit
 from jupyterhub_knada.devcluster.node.pods import Ending, PodRunner
@@ -112,10 +112,10 @@ class LocalNode:
         )
         self._records = read_records(self._pods_folder)
         addresses.reserve(record["address"] for record in self._records.values())
-        logs = LogServer(options, self._find_container)
-        await logs.start()
-        stack.push_async_callback(logs.stop)
-        self._registration = Registration(client, options, addresses.cidr, logs.port)
+        kubelet = KubeletServer(options, self._find_container)
+        await kubelet.start()
+        stack.push_async_callback(kubelet.stop)
+        self._registration = Registration(client, options, addresses.cidr, kubelet.port)
         await self._registration.register()
         provisioner = Provisioner(client, options, events)
         await provisioner.ensure_class()

@@ -82,10 +82,12 @@ class NodeOptions:
     reclaim_policy: str = "Delete"
     on_exit: OnExit = OnExit.STOP
     kubelet_port: int = 0
-    """Where logs are served, on loopback; 0: any free port."""
+    """Where logs and exec are served, on loopback; 0: any free port."""
     tls_cert_file: Path | None = None
     tls_private_key_file: Path | None = None
     """Both, or a self-signed certificate is made in the root folder."""
+    client_ca_file: Path | None = None
+    """The authority of those who may ask that port. None: all on this machine read logs, nobody has exec."""
     backoff: Backoff = field(default_factory=Backoff)
     lease_seconds: float = 10.0
     """How often the node says that it is alive; its lease lasts four times as long."""
@@ -159,9 +161,16 @@ def _build_parser() -> argparse.ArgumentParser:
         default=OnExit.STOP,
         help="end pods, or leave them running",
     )
-    add("--kubelet-port", type=int, default=0, help="port for logs, on 127.0.0.1 (default: any free one)")
+    add("--kubelet-port", type=int, default=0, help="port for logs and exec (default: any free one)")
     add("--tls-cert-file", type=Path, metavar="FILE", help="certificate of that port (default: self-signed)")
     add("--tls-private-key-file", type=Path, metavar="FILE", help="its key")
+    add(
+        "--client-ca-file",
+        type=Path,
+        metavar="FILE",
+        help="who may ask that port: those with a certificate of this authority, as the API server's "
+        "(default: logs for everybody on this machine, no exec)",
+    )
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default: info)")
     return parser
 

@@ -12,6 +12,7 @@ from jupyterhub_knada.devcluster.node.admission import find_refusal
 from jupyterhub_knada.devcluster.node.cluster import ApiError, ApiUnreachableError, Retry, object_path
 from jupyterhub_knada.devcluster.node.containers import ContainerRunner
 from jupyterhub_knada.devcluster.node.context import HOST_IP, Grace, NodeContext, PodContext
+from jupyterhub_knada.devcluster.node.processes import kill_marked
 from jupyterhub_knada.devcluster.node.publishing import StatusPublisher
 from jupyterhub_knada.devcluster.node.statuses import PodFacts
 from jupyterhub_knada.devcluster.node.volumes import MountError, PodVolumes, remove_folder
@@ -186,6 +187,8 @@ class PodRunner:
             await self._publisher.publish()
         if ending is Ending.DELETED:
             await self._confirm_deletion()
+        # What a command in a container left behind is no child of the container's process.
+        await asyncio.to_thread(kill_marked, str(self._context.folder))
         if ending is not Ending.SHUTDOWN:
             await asyncio.to_thread(remove_folder, self._context.folder)
 
