@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientError
@@ -10,9 +11,10 @@ from kubernetes_asyncio.client.rest import ApiException
 
 from jupyterhub_knada.errors import KnadaError
 from jupyterhub_knada.servers.homes import TEAM_KEY, USER_KEY, Claim, home_labels
+from jupyterhub_knada.servers.patience import ask_patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from jupyterhub_knada.servers.homes import HomePlan
 
@@ -30,7 +32,13 @@ class ClaimsUnreadableError(KnadaError):
         )
 
 
-async def find_claims(api: Any, home: HomePlan, names: Iterable[str], timeout_seconds: float) -> list[Claim]:
+async def find_claims(
+    api: Any,
+    home: HomePlan,
+    names: Iterable[str],
+    timeout_seconds: float,
+    tell: Callable[[BaseException], None],
+) -> list[Claim]:
     """Find every claim that may be this home: by its labels, and by these names.
 
     Calls: one list of claims for each id the team has or had, one read for each name that the lists lack.
@@ -39,17 +47,19 @@ async def find_claims(api: Any, home: HomePlan, names: Iterable[str], timeout_se
         api: `CoreV1Api` of kubernetes_asyncio.
         home: Whose home where.
         names: Names to look up beside `home.names`.
-        timeout_seconds: Of each call.
+        timeout_seconds: Of all calls together; one that is not answered is made again until then.
+        tell: Called with what was not answered, for a log.
 
     Raises:
         ClaimsUnreadableError: a call failed or took too long. "Not found" is an answer, anything else is not.
     """
     try:
         async with asyncio.timeout(timeout_seconds):
-            found = await _list_labelled(api, home)
+            found = await ask_patiently(partial(_list_labelled, api, home), timeout_seconds, tell)
             for name in dict.fromkeys((*home.names, *names)):
                 if name not in found:
-                    claim = await _read(api, home.namespace, name)
+                    read = partial(_read, api, home.namespace, name)
+                    claim = await ask_patiently(read, timeout_seconds, tell)
                     if claim is not None:
                         found[name] = claim
     except ApiException as error:

@@ -6,17 +6,24 @@ claim is mounted only when it is known whose it is, and each start begins with t
 
 from __future__ import annotations
 
+import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from kubernetes_asyncio.client.rest import ApiException
+from sqlalchemy import inspect
 from traitlets import default
 
 from jupyterhub_knada.errors import Refusal
 from jupyterhub_knada.servers.claims import find_claims, read_claim
+from jupyterhub_knada.servers.enduring import EnduringKubeSpawner, StartFailedError
 from jupyterhub_knada.servers.homes import CreateClaim, choose_home, is_home_of
 from jupyterhub_knada.servers.hub_layer import HubLayer
 from jupyterhub_knada.servers.memory import ServerMemory
+from jupyterhub_knada.servers.patience import ask_patiently, read_status
+from jupyterhub_knada.servers.progress import tell_home_refusal
 from jupyterhub_knada.servers.refusing import StartRefusedError
-from jupyterhub_knada.servers.telling import TellingKubeSpawner
+from jupyterhub_knada.servers.telling import LONGEST_LOGGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +36,7 @@ STATE_KEY = "knada"
 """Our part of the spawner's state; see `servers.memory`."""
 
 
-class HomingKubeSpawner(TellingKubeSpawner):
+class HomingKubeSpawner(EnduringKubeSpawner):
     """KubeSpawner with homes by team."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -94,11 +101,60 @@ class HomingKubeSpawner(TellingKubeSpawner):
         here on the home is one to be remembered.
         """
         self._home_is_there = True
+        self._store_state()
         return await super().get_pod_manifest()  # type: ignore[no-untyped-call]
+
+    def _store_state(self) -> None:
+        """Write down where the pod is going to be, before it is made.
+
+        JupyterHub 5.3-6.1 does so after the start: one that dies in between would look for the pod in its own
+        namespace, and take the server for gone. The session is the object's own: `Spawner.db` is deprecated.
+        """
+        stored = inspect(self.orm_spawner, raiseerr=False)
+        if stored is not None and stored.session is not None:
+            self.orm_spawner.state = self.get_state()
+            stored.session.commit()
+
+    async def _make_create_pvc_request(self, pvc: Any, request_timeout: float) -> bool:
+        """Create the claim; False where it has to be tried again.
+
+        Raises:
+            StartRefusedError: a claim that is not this home has come meanwhile.
+            StartFailedError: the cluster does not make it.
+
+        Source: `KubeSpawner._make_create_pvc_request`, 7.1. Private, and overridden because it takes any
+        claim of this name for the home, even a 409 of two who changed a quota at once, and shows people the
+        API's raw reply. A test compares its signature.
+        """
+
+        async def create() -> None:
+            async with asyncio.timeout(request_timeout):
+                await self.api.create_namespaced_persistent_volume_claim(self.namespace, pvc)
+
+        try:
+            await ask_patiently(create, self.k8s_api_request_retry_timeout, self._log_silence)
+        except TimeoutError:
+            return False
+        except ApiException as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise self._refused_home(error) from None
+            # Somebody else was quicker, or the answer to an earlier try was lost.
+            await self._find_home(self._plan)  # type: ignore[arg-type]  # a start has a plan
+            return not self.storage_pvc_ensure
+        return True
+
+    def _refused_home(self, error: ApiException) -> StartFailedError:
+        message = read_status(error.body)[1]
+        where = f"{self.namespace}/{self.pvc_name}"
+        said = (error.status, error.reason, message[:LONGEST_LOGGED] or "nothing more")
+        self.log.warning("Claim %s of %s refused: %s %s: %s", where, self._log_name, *said)
+        said_no = error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        told = tell_home_refusal(self.namespace, f"{error.status} {error.reason}", message)
+        return StartFailedError(told, HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY)
 
     async def find_claims(self, home: HomePlan, names: Iterable[str]) -> list[Claim]:
         """Find every claim in the cluster that may be this home; see `claims.find_claims`."""
-        return await find_claims(self.api, home, names, self.k8s_api_request_retry_timeout)
+        return await find_claims(self.api, home, names, self.k8s_api_request_retry_timeout, self._log_silence)
 
     def _remembered_home(self, team: str) -> RememberedHome | None:
         """Give the home of the last start in this team, by this server or by another of the same person."""

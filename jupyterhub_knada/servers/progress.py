@@ -53,6 +53,7 @@ _IMAGE_FAULTS: Final = (
 
 
 _ADMINS: Final = "Tell whoever runs this hub."
+_AGAIN: Final = "Try again in a minute; if it stays so, tell whoever runs this hub."
 _REFUSALS: Final = (
     (
         re.compile(r"exceeded quota"),
@@ -86,7 +87,7 @@ _REFUSALS: Final = (
     (
         re.compile(r'failed calling webhook "(?P<webhook>[^"]*)"'),
         "a rule of the cluster, {webhook}, could not be asked",
-        "Try again in a minute; if it stays so, tell whoever runs this hub.",
+        _AGAIN,
     ),
     (
         re.compile(r"^Pod \S+ is invalid"),
@@ -160,13 +161,34 @@ def tell_refusal(namespace: str, answer: str, message: str) -> str:
         answer: The status of HTTP, e.g. `403 Forbidden`; told where the message says nothing that is known.
         message: The `message` of the API's Status; of it only names are shown, as it may quote the pod.
     """
-    start = f"Kubernetes does not take the server in namespace {namespace}"
+    start = _takes_not(namespace)
     for pattern, why, remedy in _REFUSALS:
         found = pattern.search(message)
         if found:
             names = {name: _shortened(text) for name, text in found.groupdict().items()}
             return f"{start}: {why.format(**names)}. {remedy}"
     return f"{start}: {answer}. {_ADMINS}"
+
+
+def _takes_not(namespace: str) -> str:
+    return f"Kubernetes does not take the server in namespace {namespace}"
+
+
+def tell_home_refusal(namespace: str, answer: str, message: str) -> str:
+    """Tell why the cluster did not make a person's home, and what to do; see `tell_refusal`."""
+    start = f"Kubernetes does not make your home in namespace {namespace}"
+    if "exceeded quota" in message:
+        return f"{start}: its quota for storage is used up. {_ADMINS}"
+    limits = re.search(r"(maximum|minimum) storage usage per", message)
+    if limits:
+        return f"{start}: no home of this size is allowed there. {_ADMINS}"
+    told = tell_refusal(namespace, answer, message)
+    return told.replace(_takes_not(namespace), start, 1)
+
+
+def tell_silence() -> str:
+    """Tell that the cluster could not be asked at all."""
+    return f"Kubernetes does not answer the hub. {_AGAIN}"
 
 
 def tell_unschedulable(text: str) -> Told:

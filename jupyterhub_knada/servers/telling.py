@@ -6,18 +6,19 @@ Nothing here knows of teams. Each override mends something that stock does with 
 from __future__ import annotations
 
 import asyncio
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from kubernetes_asyncio.client.rest import ApiException
 from tornado.web import HTTPError
 
+from jupyterhub_knada.servers.patience import read_status
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 from jupyterhub_knada.servers.watching import WatchingKubeSpawner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from kubernetes_asyncio.client.rest import ApiException
 
 LONGEST_LOGGED: Final = 1000
 """Characters of the API's message that are logged: a webhook may write pages."""
@@ -144,44 +145,12 @@ class TellingKubeSpawner(WatchingKubeSpawner):
             self.log.exception("Pod %s/%s of %s not stopped", self.namespace, self.pod_name, self._log_name)
             raise
 
-    async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
-        """Create the pod; False where it has to be tried again.
-
-        Raises:
-            PodRefusedError: the cluster does not take it.
-
-        Source: `KubeSpawner._make_create_pod_request`, 7.1. Private, and overridden because on any error it
-        writes the whole pod into the hub's log, JUPYTERHUB_API_TOKEN with it. A test compares its signature.
-        """
-        try:
-            async with asyncio.timeout(request_timeout):
-                await self.api.create_namespaced_pod(self.namespace, pod)
-        except TimeoutError:
-            return False
-        except ApiException as error:
-            if error.status != HTTPStatus.CONFLICT:
-                raise self._refused_pod(pod, error) from None
-            self.log.info("Pod %s/%s exists already, stopping it first", self.namespace, self.pod_name)
-            await self.stop(now=True)
-            return False
-        return True
-
     def _refused_pod(self, pod: Any, error: ApiException) -> PodRefusedError:
-        message = _without(_values_of_variables(pod), read_status_message(error.body))
+        message = _without(_values_of_variables(pod), read_status(error.body)[1])
         where = f"{self.namespace}/{self.pod_name}"
         said = (error.status, error.reason, message[:LONGEST_LOGGED] or "nothing more")
         self.log.warning("Pod %s of %s refused: %s %s: %s", where, self._log_name, *said)
         return PodRefusedError(self.namespace, error, message)
-
-
-def read_status_message(body: bytes | str | None) -> str:
-    """Give the `message` of a Kubernetes Status on one line, empty where there is none. Never raises."""
-    try:
-        status = json.loads(body or "null")
-    except ValueError:
-        return ""
-    message = status.get("message") if isinstance(status, dict) else None
-    return " ".join(message.split()) if isinstance(message, str) else ""
 
 
 def _values_of_variables(pod: Any) -> set[str]:

@@ -16,8 +16,9 @@ from kubespawner.spawner import KubeSpawner
 
 from jupyterhub_knada.servers.older_names import older_claim_names
 from jupyterhub_knada.servers.override_rules import OWNED
+from jupyterhub_knada.servers.patience import read_status
 from jupyterhub_knada.servers.spawner import KnadaSpawner
-from jupyterhub_knada.servers.telling import PodRefusedError, StartTimedOutError, read_status_message
+from jupyterhub_knada.servers.telling import PodRefusedError, StartTimedOutError
 from jupyterhub_knada.servers.templates import KUBESPAWNER_NAMES
 from jupyterhub_knada.servers.traits import POD_TRAITS
 
@@ -139,6 +140,12 @@ async def test_older_claim_names_are_what_older_hubs_gave(
     ("cls", "name", "parameters"),
     [
         (KubeSpawner, "_make_create_pod_request", ["self", "pod", "request_timeout"]),
+        (KubeSpawner, "_make_create_pvc_request", ["self", "pvc", "request_timeout"]),
+        (
+            KubeSpawner,
+            "_make_delete_pod_request",
+            ["self", "pod_name", "delete_options", "grace_seconds", "request_timeout"],
+        ),
         (KubeSpawner, "_start", ["self"]),
         (KubeSpawner, "_expand_user_properties", ["self", "template", "slug_scheme"]),
         (KubeSpawner, "_run_apply_user_options", ["self", "user_options"]),
@@ -266,7 +273,7 @@ async def test_wait_that_kubespawner_ends_first_tells_what_the_pod_waits_for(
 )
 def test_status_message_of_what_is_no_status_is_empty(body: bytes | None) -> None:
     """A proxy may answer in place of the API; nothing of that is taken for a reason."""
-    assert read_status_message(body) == ""
+    assert read_status(body) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,56 @@ class RealHub:
             return answer.status, await answer.json() if text else None
 
 
+class HubProcess:
+    """A hub that can be killed and started again, in the same folder and on the same ports."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: str,
+        session: aiohttp.ClientSession,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write its configuration; see `running_hub`."""
+        port, hub_port = _free_ports(2)
+        self._folder = folder
+        self._config = folder / "config.py"
+        self._config.write_text(_CONFIG.format(port=port, hub_port=hub_port, token=API_TOKEN) + config)
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("KNADA_", "JUPYTERHUB_", "OAUTH", "OIDC_"))
+        }
+        self._environment = {**inherited, **(environment or {}), "PYTHONPATH": str(ROOT)}
+        self._process: asyncio.subprocess.Process | None = None
+        self.hub = RealHub(f"http://127.0.0.1:{hub_port}", folder / "hub.log", session)
+
+    async def start(self, seconds: float = 60) -> None:
+        """Start it and wait for its first answer; its log goes on where it was."""
+        with self.hub.log_file.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "jupyterhub",
+                "-f",
+                str(self._config),
+                cwd=self._folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        await _wait_for(self.hub, self._process, seconds)
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it by a signal, if it runs: SIGKILL is a hub that dies in the middle of what it does."""
+        if self._process is None:
+            return
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        await self._process.wait()
+
+
 @asynccontextmanager
 async def running_hub(
     folder: Path, config: str, *, environment: Mapping[str, str] | None = None, seconds: float = 60
@@ -93,36 +143,13 @@ async def running_hub(
         environment: On top of the test's own, without what would reach a hub from there.
         seconds: Deadline for its first answer.
     """
-    port, hub_port = _free_ports(2)
-    config_file, log_file = folder / "config.py", folder / "hub.log"
-    config_file.write_text(_CONFIG.format(port=port, hub_port=hub_port, token=API_TOKEN) + config)
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("KNADA_", "JUPYTERHUB_", "OAUTH", "OIDC_"))
-    }
-    with log_file.open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "jupyterhub",
-            "-f",
-            str(config_file),
-            cwd=folder,
-            env={**inherited, **(environment or {}), "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        async with aiohttp.ClientSession() as session:
-            hub = RealHub(f"http://127.0.0.1:{hub_port}", log_file, session)
-            await _wait_for(hub, process, seconds)
-            yield hub
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        await process.wait()
+    async with aiohttp.ClientSession() as session:
+        process = HubProcess(folder, config, session, environment)
+        try:
+            await process.start(seconds)
+            yield process.hub
+        finally:
+            await process.end()
 
 
 async def _wait_for(hub: RealHub, process: asyncio.subprocess.Process, seconds: float) -> None:

@@ -1,0 +1,97 @@
+"""Asking Kubernetes again where it could not answer: it restarts, is overloaded or out of reach."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from aiohttp import ClientError
+from kubernetes_asyncio.client.rest import ApiException
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+UNANSWERED: Final = (ApiException, ClientError, OSError, TimeoutError)
+"""What a call to the cluster raises where it brings nothing."""
+_PASSING: Final = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_Answer = TypeVar("_Answer")
+_SHORTEST_WAIT_SECONDS: Final = 0.2
+_LONGEST_WAIT_SECONDS: Final = 5.0
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tell whether the same call may well be answered a little later.
+
+    A 409 is one where two wrote the same quota at once, which the API server leaves to the caller to repeat.
+    """
+    if not isinstance(error, ApiException):
+        return isinstance(error, UNANSWERED)
+    if error.status == HTTPStatus.CONFLICT:
+        return read_status(error.body)[0] == "Conflict"
+    return error.status in _PASSING
+
+
+async def ask_patiently(
+    call: Callable[[], Awaitable[_Answer]],
+    seconds: float | None,
+    tell: Callable[[BaseException], None],
+) -> _Answer:
+    """Make a call until it is answered.
+
+    Args:
+        call: May be made several times: what it did although its answer was lost does no harm again.
+        seconds: After how long the last error is raised; None: never.
+        tell: Called with the first error that passes, for a log.
+
+    Raises:
+        ApiException, ClientError, OSError, TimeoutError: one that does not pass, or the last one.
+    """
+    loop = asyncio.get_running_loop()
+    end = None if seconds is None else loop.time() + seconds
+    delay = _SHORTEST_WAIT_SECONDS
+    is_told = False
+    while True:
+        try:
+            return await call()
+        except UNANSWERED as error:
+            wait = max(delay * (0.5 + random.random() / 2), _retry_after(error))  # noqa: S311 - no secret
+            if not is_passing(error) or (end is not None and loop.time() + wait > end):
+                raise
+            if not is_told:
+                tell(error)
+                is_told = True
+        await asyncio.sleep(wait)
+        delay = min(delay * 2, _LONGEST_WAIT_SECONDS)
+
+
+def read_status(body: bytes | str | None) -> tuple[str, str]:
+    """Give `reason` and `message` of a Kubernetes Status, each on one line or empty. Never raises."""
+    try:
+        status = json.loads(body or "null")
+    except ValueError:
+        return "", ""
+    if not isinstance(status, dict):
+        return "", ""
+    texts = (status.get("reason"), status.get("message"))
+    reason, message = (" ".join(text.split()) if isinstance(text, str) else "" for text in texts)
+    return reason, message
+
+
+def _retry_after(error: BaseException) -> float:
+    """Give the seconds that the server asks to wait; 0 where it does not."""
+    headers = getattr(error, "headers", None) or {}
+    try:
+        return max(0.0, float(headers.get("Retry-After", 0)))
+    except ValueError:  # a date, as HTTP allows and Kubernetes never sends
+        return 0.0

@@ -1,0 +1,86 @@
+"""Asking again: which answers pass, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from kubernetes_asyncio.client.rest import ApiException
+
+from jupyterhub_knada.servers.patience import ask_patiently, is_passing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def api_error(status: int, reason: str = "", headers: Mapping[str, str] | None = None) -> ApiException:
+    """Make what the client raises for an answer."""
+    error: Any = ApiException(status=status, reason="x")
+    error.body, error.headers = json.dumps({"reason": reason, "message": "m"}), headers
+    return error  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        pytest.param(api_error(429), True, id="too many requests"),
+        pytest.param(api_error(500), True, id="etcd is slow"),
+        pytest.param(api_error(503), True, id="the server starts"),
+        pytest.param(api_error(409, "Conflict"), True, id="two wrote one quota"),
+        pytest.param(api_error(409, "AlreadyExists"), False, id="it is there already"),
+        pytest.param(api_error(403, "Forbidden"), False, id="a no"),
+        pytest.param(api_error(404, "NotFound"), False, id="not there"),
+        pytest.param(api_error(501), False, id="never heard of it"),
+        pytest.param(aiohttp.ServerDisconnectedError(), True, id="cut off"),
+        pytest.param(ConnectionRefusedError(), True, id="nobody listens"),
+        pytest.param(TimeoutError(), True, id="no answer"),
+        pytest.param(ValueError(), False, id="a mistake of our own"),
+    ],
+)
+def test_error_passes_only_where_asking_again_can_help(error: BaseException, *, passes: bool) -> None:
+    """A no is a no; what is overloaded, restarting or cut off is asked again."""
+    assert is_passing(error) is passes
+
+
+async def test_call_is_made_again_until_it_is_answered_and_told_of_once() -> None:
+    """Without a limit it goes on; the log is not filled."""
+    answers: list[Any] = [api_error(500), ConnectionResetError(), "answer"]
+    told: list[BaseException] = []
+
+    async def call() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return str(answer)
+
+    assert await ask_patiently(call, None, told.append) == "answer"
+    assert [type(error) for error in told] == [ApiException]
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "3600"}, {"Retry-After": "Sat, 21 Nov"}])
+async def test_call_that_is_not_answered_in_time_raises_its_last_error(headers: dict[str, str]) -> None:
+    """Nor is it waited for where the server asks for more time than there is; a date is as nothing."""
+
+    async def call() -> None:
+        raise api_error(429, headers=headers)
+
+    async with asyncio.timeout(10):
+        with pytest.raises(ApiException) as raised:
+            await ask_patiently(call, 0.3, lambda _: None)
+    assert raised.value.status == 429
+
+
+async def test_call_that_is_refused_is_made_once() -> None:
+    """Nothing is asked again that was answered."""
+    calls = []
+
+    async def call() -> None:
+        calls.append(1)
+        raise api_error(403)
+
+    with pytest.raises(ApiException):
+        await ask_patiently(call, None, lambda _: None)
+    assert len(calls) == 1

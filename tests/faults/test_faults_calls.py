@@ -1,0 +1,137 @@
+"""Calls of a start and of a stop that the API server answers badly, or not at all."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.support.fault_table import CALLS, Row, rows_of
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from tests.support.fault_place import Person, Place
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+ALWAYS: Final = 10_000
+BUSY: Final[Mapping[str, Any]] = {
+    "status": 429,
+    "reason": "TooManyRequests",
+    "message": "The server has received too many requests and has asked us to try again later",
+    "headers": {"Retry-After": "1"},
+}
+BROKEN: Final[Mapping[str, Any]] = {
+    "status": 500,
+    "reason": "InternalError",
+    "message": "etcdserver: request timed out",
+}
+RACE: Final[Mapping[str, Any]] = {
+    "status": 409,
+    "reason": "Conflict",
+    "message": 'Operation cannot be fulfilled on resourcequotas "team": the object has been modified; please '
+    "apply your changes to the latest version and try again",
+}
+CLAIMS, PODS = "persistentvolumeclaims", "pods"
+
+
+async def goes_on(person: Person, verb: str, resource: str, **what: Any) -> None:
+    """The start meets the fault twice, and works."""
+    fault = person.fault(verb, resource, times=1 if what.get("is_answer_lost") else 2, **what)
+    told = await person.start()
+    assert fault.seen == fault.times
+    assert told.is_ready, told
+    await person.assert_whole([told])
+
+
+async def stops(person: Person, **what: Any) -> None:
+    """The stop meets the fault twice, and works."""
+    told = await person.start()
+    fault = person.fault("delete", PODS, times=2, **what)
+    await person.stop()
+    assert fault.seen >= 1
+    await person.assert_whole([told])
+
+
+async def fails(person: Person, verb: str, resource: str, words: str) -> None:
+    """The start meets the fault for ever; the person is told, and can start when it is over."""
+    fault = person.fault(verb, resource, times=ALWAYS, **BROKEN)
+    told = await person.start()
+    assert not told.is_ready
+    assert words in told.last
+    await person.assert_gone()
+    person.place.api.remove(fault)
+    await person.assert_whole([told])
+
+
+async def is_never_answered(person: Person) -> None:
+    """Each try makes the pod, or finds it made; no answer arrives, and the pod does not stay."""
+    fault = person.fault("create", PODS, times=ALWAYS, is_answer_lost=True)
+    told = await person.start()
+    assert not told.is_ready
+    assert "Kubernetes does not answer the hub." in told.last
+    await person.assert_gone()
+    person.place.api.remove(fault)
+    await person.assert_whole([told])
+
+
+async def stays_stopping(person: Person) -> None:
+    """As long as the pod cannot be deleted, the hub says that the server is being stopped."""
+    told = await person.start()
+    fault = person.fault("delete", PODS, times=ALWAYS, **BROKEN)
+    assert await person.ask_stop() == 202
+
+    async def is_asked_often() -> bool:
+        return fault.seen > 3
+
+    await eventually(is_asked_often)
+    assert (await person.server())["pending"] == "stop"
+    assert len(await person.pods()) == 1
+    person.place.api.remove(fault)
+    await person.assert_gone()
+    await person.assert_whole([told])
+
+
+SCENARIOS: Final[Mapping[str, Callable[[Person], Awaitable[None]]]] = {
+    "c429list": partial(goes_on, verb="list", resource=CLAIMS, **BUSY),
+    "c500list": partial(goes_on, verb="list", resource=CLAIMS, **BROKEN),
+    "c429get": partial(goes_on, verb="get", resource=CLAIMS, **BUSY),
+    "c500get": partial(goes_on, verb="get", resource=CLAIMS, **BROKEN),
+    "c429claim": partial(goes_on, verb="create", resource=CLAIMS, **BUSY),
+    "c500claim": partial(goes_on, verb="create", resource=CLAIMS, **BROKEN),
+    "clostclaim": partial(goes_on, verb="create", resource=CLAIMS, is_answer_lost=True),
+    "c409claim": partial(goes_on, verb="create", resource=CLAIMS, **RACE),
+    "c429pod": partial(goes_on, verb="create", resource=PODS, **BUSY),
+    "c500pod": partial(goes_on, verb="create", resource=PODS, **BROKEN),
+    "clostpod": partial(goes_on, verb="create", resource=PODS, is_answer_lost=True),
+    "c409pod": partial(goes_on, verb="create", resource=PODS, **RACE),
+    "c429del": partial(stops, **BUSY),
+    "c500del": partial(stops, **BROKEN),
+    "clostdel": partial(stops, is_answer_lost=True),
+    "cdownlist": partial(fails, verb="list", resource=CLAIMS, words="Your home cannot be looked up"),
+    "cdownclaim": partial(
+        fails, verb="create", resource=CLAIMS, words="Kubernetes does not make your home in namespace"
+    ),
+    "cdownpod": partial(
+        fails, verb="create", resource=PODS, words="Kubernetes does not take the server in namespace"
+    ),
+    "cdeafpod": is_never_answered,
+    "cdowndel": stays_stopping,
+}
+
+
+async def test_hub_told_of_a_fault_writes_no_traceback(place: Place, outcomes: Mapping[str, Any]) -> None:
+    """Whatever the answers, the hub's log has a line for it and no stack."""
+    assert outcomes
+    assert "Traceback" not in place.hub.log
+
+
+@pytest.mark.parametrize("row", rows_of(CALLS), ids=str)
+async def test_call_that_fails_loses_nothing(outcomes: Mapping[str, BaseException | None], row: Row) -> None:
+    """The invariants hold after it, and the next start works."""
+    error = outcomes[row.person]
+    if error is not None:
+        raise error

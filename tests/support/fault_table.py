@@ -1,0 +1,180 @@
+"""The table of faults: what goes wrong, what the server's owner sees, and what happens next.
+
+The docs show it (`docs/explanation/what-happens-when.md`); each row is a test in `tests/faults`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+CALLS: Final = "A call to the API server fails"
+MEETINGS: Final = "Something is in the way"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault."""
+
+    group: str
+    """Title of the part of the table; all its rows are in one module."""
+    person: str
+    """Whose server it is, in the tests."""
+    name: str
+    """What goes wrong."""
+    seen: str
+    """What the server's owner sees."""
+    then: str
+    """What happens next."""
+    team: str = "alfa"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def rows_of(group: str) -> list[Row]:
+    """Give the rows of a part."""
+    return [row for row in ROWS if row.group == group]
+
+
+_LONGER: Final = "The start takes longer."
+_STOPS_LONGER: Final = "The server is stopping for longer."
+_AGAIN: Final = "The hub asks again, as long as `k8s_api_request_retry_timeout` says."
+_NOT_BEFORE: Final = "The hub asks again, not before the time that the answer names."
+_UNTIL: Final = "The hub asks again until it is answered: the server counts as stopping, never as gone."
+_CLEAN: Final = "Nothing is left of the start; the next one works once the API server does."
+
+ROWS: Final = (
+    Row(CALLS, "c429list", "the list of claims: 429 with `Retry-After`", _LONGER, _NOT_BEFORE),
+    Row(CALLS, "c500list", "the list of claims: 500", _LONGER, _AGAIN),
+    Row(CALLS, "c429get", "a claim is read by name: 429 with `Retry-After`", _LONGER, _NOT_BEFORE),
+    Row(CALLS, "c500get", "a claim is read by name: 500", _LONGER, _AGAIN),
+    Row(CALLS, "c429claim", "the claim is made: 429 with `Retry-After`", _LONGER, _NOT_BEFORE),
+    Row(CALLS, "c500claim", "the claim is made: 500", _LONGER, _AGAIN),
+    Row(
+        CALLS,
+        "clostclaim",
+        "the claim is made, and the answer is lost",
+        _LONGER,
+        "The hub asks again, is told that there is one, and takes it as it is this person's.",
+    ),
+    Row(
+        CALLS,
+        "c409claim",
+        "the claim is made: 409, two changed a quota at once",
+        _LONGER,
+        "The hub asks again; stock takes it for a claim that is there, and the pod waits for it in vain.",
+    ),
+    Row(CALLS, "c429pod", "the pod is made: 429 with `Retry-After`", _LONGER, _NOT_BEFORE),
+    Row(CALLS, "c500pod", "the pod is made: 500", _LONGER, _AGAIN),
+    Row(
+        CALLS,
+        "clostpod",
+        "the pod is made, and the answer is lost",
+        _LONGER,
+        "The hub asks again, is told that there is one, and replaces it.",
+    ),
+    Row(
+        CALLS,
+        "c409pod",
+        "the pod is made: 409, two changed a quota at once",
+        _LONGER,
+        "The hub asks again; nothing is stopped first.",
+    ),
+    Row(CALLS, "c429del", "the pod is deleted: 429 with `Retry-After`", _STOPS_LONGER, _NOT_BEFORE),
+    Row(CALLS, "c500del", "the pod is deleted: 500", _STOPS_LONGER, _UNTIL),
+    Row(CALLS, "clostdel", "the pod is deleted, and the answer is lost", _STOPS_LONGER, _UNTIL),
+    Row(
+        CALLS,
+        "cdownlist",
+        "the list of claims: 500, and it stays so",
+        "Your home cannot be looked up in namespace …, so that nothing was started. Try again in a minute; "
+        "if it stays so, tell whoever runs this hub.",
+        _CLEAN,
+    ),
+    Row(
+        CALLS,
+        "cdownclaim",
+        "the claim is made: 500, and it stays so",
+        "Kubernetes does not make your home in namespace …: 500 Internal Server Error. "
+        "Tell whoever runs this hub.",
+        _CLEAN,
+    ),
+    Row(
+        CALLS,
+        "cdownpod",
+        "the pod is made: 500, and it stays so",
+        "Kubernetes does not take the server in namespace …: 500 Internal Server Error. "
+        "Tell whoever runs this hub.",
+        _CLEAN,
+    ),
+    Row(
+        CALLS,
+        "cdeafpod",
+        "the pod is made, and no answer ever comes",
+        "Kubernetes does not answer the hub. Try again in a minute; if it stays so, tell whoever runs this "
+        "hub.",
+        "The hub deletes the pod, which may be there, before it says so.",
+    ),
+    Row(
+        CALLS,
+        "cdowndel",
+        "the pod is deleted: 500, and it stays so for long",
+        _STOPS_LONGER,
+        _UNTIL,
+    ),
+    Row(
+        MEETINGS,
+        "mownclaim",
+        "another server of the same person makes the home first",
+        "Nothing.",
+        "The start takes that claim: it is the same home.",
+    ),
+    Row(
+        MEETINGS,
+        "mforeign",
+        "somebody else's claim of this name comes first",
+        "The claim … would be your home in team alfa, but its labels say that it belongs to another person "
+        "or team. Ask whoever runs this hub to look at its labels and annotations. [KNADA-S009]",
+        "Nothing is mounted; the next start works when the claim is gone.",
+    ),
+    Row(
+        MEETINGS,
+        "mending",
+        "a claim of this name is being deleted",
+        "Your home in team alfa, the claim …, is being deleted. No empty one is put in its place. "
+        "Ask whoever runs this hub to restore it or, if the files are lost, to make a claim labelled … "
+        "[KNADA-S008]",
+        "Nothing is mounted; the next start works when the claim is gone.",
+    ),
+    Row(
+        MEETINGS,
+        "mquota",
+        "the quota for storage is used up",
+        "Kubernetes does not make your home in namespace …: its quota for storage is used up. "
+        "Tell whoever runs this hub.",
+        "Nothing is left of the start; the next one works when there is room.",
+        team="full",
+    ),
+    Row(
+        MEETINGS,
+        "mpodleft",
+        "a pod of this name was left by an earlier hub",
+        "Nothing.",
+        "The pod is replaced; the home is the same.",
+    ),
+    Row(
+        MEETINGS,
+        "mpodending",
+        "a pod of this name is being deleted, and takes its time",
+        "Nothing.",
+        "The hub ends it at once and makes its own.",
+    ),
+    Row(
+        MEETINGS,
+        "mstopped",
+        "the person stops the server while its pod is being made",
+        "JupyterHub's page may say for a moment that the server is ready; then it is stopped.",
+        "The hub deletes the pod, which may be there.",
+    ),
+)
