@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
+from tests.support.kubernetes_api import Kubeconfig, KubernetesApi
 from tests.support.manifests import config_map, pod
 from tests.support.waiting import eventually
 
@@ -15,11 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.support.backends import Backend
-    from tests.support.kubernetes_api import KubernetesApi
 
 Json = dict[str, Any]
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
-_OWN_RIGHTS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _OWN_RIGHTS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _HUB = {"kind": "ServiceAccount", "name": "hub", "namespace": "hub"}
 
@@ -287,11 +287,10 @@ async def test_access_review_tells_one_s_own_rights(
 
 async def test_wrong_token_is_unauthorized(backend: Backend, namespace: str) -> None:
     """A token that nobody has is no identity at all."""
-    async with backend.api() as api:
-        path = f"/api/v1/namespaces/{namespace}/pods"
-        async with api.session.get(path, headers={"Authorization": "Bearer wrong"}) as response:
-            body = await response.json()
-    assert (response.status, body["reason"], body["message"]) == (401, "Unauthorized", "Unauthorized")
+    stranger = replace(Kubeconfig.load(backend.kubeconfig()), user={"token": "wrong"})
+    async with KubernetesApi(stranger) as api:
+        answer = await api.get(f"/api/v1/namespaces/{namespace}/pods")
+    assert answer.refusal == (401, "Unauthorized", "Unauthorized")
 
 
 async def test_anybody_may_discover(nobody: KubernetesApi) -> None:

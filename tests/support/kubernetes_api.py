@@ -16,11 +16,23 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 import yaml
 
+from tests.kubernetes.refusals import NoClusterError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
 Json = dict[str, Any]
+_OTHER_WAYS = {
+    "exec",
+    "auth-provider",
+    "username",
+    "password",
+    "insecure-skip-tls-verify",
+    "proxy-url",
+    "tls-server-name",
+}
+"""Keys of a kubeconfig that change how a cluster is reached and that the tests do not serve."""
 DEADLINE_SECONDS = 30.0
 """How long a test waits for what has to come; only a failing one waits so long."""
 
@@ -66,12 +78,29 @@ class Kubeconfig:
 
     @classmethod
     def load(cls, path: Path) -> Kubeconfig:
-        """Read a file."""
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        context = _named(config["contexts"], config["current-context"])["context"]
-        cluster = _named(config["clusters"], context["cluster"])["cluster"]
-        user = _named(config["users"], context["user"])["user"]
-        return cls(path, config["current-context"], cluster, user)
+        """Read a file: its current context, whose user has a token, certificates, or nothing to show.
+
+        Raises:
+            NoClusterError: it is none, names what it does not have, or its user signs in in another way.
+        """
+        try:
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+            name = config["current-context"]
+            context = _named(config["contexts"], name)["context"]
+            cluster = _named(config["clusters"], context["cluster"])["cluster"]
+            user = _named(config["users"], context["user"])["user"]
+        except (OSError, yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
+            why = (
+                "cannot be read" if isinstance(error, OSError | yaml.YAMLError) else "has no current context"
+            )
+            raise NoClusterError(f"The kubeconfig {path} {why}.") from error
+        unknown = sorted(_OTHER_WAYS & {*cluster, *user})
+        if unknown:
+            raise NoClusterError(
+                f"The kubeconfig {path}, context {name}, has {', '.join(unknown)}, which the tests do not"
+                " read: give it a client certificate or a token."
+            )
+        return cls(path, name, cluster, user)
 
     @classmethod
     def of_address(cls, server: str) -> Kubeconfig:
@@ -85,7 +114,10 @@ class Kubeconfig:
 
     @property
     def token(self) -> str | None:
-        """Give the user's token, if it has one."""
+        """Give the user's token, if it has one; one in a file is read anew, as it may change."""
+        if "tokenFile" in self.user:
+            file = self.path.parent / str(self.user["tokenFile"])
+            return file.read_text(encoding="utf-8").strip()
         return self.user.get("token")
 
     def tls(self) -> ssl.SSLContext | bool:
