@@ -175,6 +175,8 @@ class Watch:
             except ForbiddenError as error:
                 if self._on_forbidden is not None:
                     self._on_forbidden()
+                    # Whoever waits for this watch looks at what took its place.
+                    self._settled.set()
                     return
                 self._tell_forbidden(error)
                 await self._wait(LONGEST_WAIT_SECONDS)
