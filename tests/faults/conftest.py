@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.account import asked_backends, name_version
-from tests.support.fault_place import Place, fault_place
+from tests.support.fault_place import Patience, Place, fault_place
 from tests.support.fault_table import ROWS, Row
 from tests.support.whole_cluster import WholeCluster, whole_cluster
 
@@ -22,24 +22,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _AT_ONCE = 6
-_ROOM = ("--cpu", "64", "--memory", "64Gi", "--label", "only=demo")
+_NODE = ("--cpu", "64", "--memory", "64Gi")
 
 
 @pytest.fixture(scope="session", params=asked_backends())
 def backend(request: pytest.FixtureRequest) -> Iterator[WholeCluster]:
     """Give a cluster of our own, one for the whole session: its parts are killed."""
-    with whole_cluster(request.param, node_options=_ROOM) as found:
+    with whole_cluster(request.param, node_options=_NODE) as found:
         name_version(request.config, request.param, found.backend.ask_version())
         yield found
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def place(backend: WholeCluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    """Give a hub with everybody in its teams, one for a module."""
+async def place(
+    request: pytest.FixtureRequest, backend: WholeCluster, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Place]:
+    """Give a hub with everybody in its teams, one for a module, as patient as the module says."""
+    patience = getattr(request.module, "PATIENCE", Patience())
     folder: Path = tmp_path_factory.mktemp("hub")
     async with (
         backend.backend.api() as admin,
-        fault_place(folder, admin, backend.kubeconfig("admin"), [row.person for row in ROWS]) as found,
+        fault_place(
+            folder, admin, backend.kubeconfig("admin"), [row.person for row in ROWS], patience
+        ) as found,
     ):
         yield found
 

@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     from tests.support.kubernetes_api import KubernetesApi
 
 Json = dict[str, Any]
-TEAMS = ("alfa", "beta", "full", "lone")
-"""`full` has no room for a home, `lone` runs on the node `lone` only."""
+TEAMS = ("alfa", "full", "late")
+"""`full` has no room for a home, `late` needs a node with the label `pool=late`."""
 _SERVER = Path(__file__).with_name("tiny_server.py")
 _PORT = 8888
-_RETRY_SECONDS = 4
 
 _CONFIG = """
 import sys
@@ -43,17 +42,18 @@ c.JupyterHub.authenticator_class = "dummy"
 c.DummyAuthenticator.allow_all = True
 c.JupyterHub.db_url = "sqlite:///hub.sqlite"
 c.JupyterHub.cleanup_servers = False
+c.JupyterHub.init_spawners_timeout = 1
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 0}}
 c.KubeSpawner.namespace = "{prefix}-hub"
 c.KubeSpawner.cmd = ["python", "{server}"]
 c.KubeSpawner.port = {port}
 c.KubeSpawner.environment = {{"TINY_GATE": "{gates}"}}
-c.KubeSpawner.start_timeout = {start_seconds}
+c.KubeSpawner.start_timeout = {patience.start}
 c.KubeSpawner.http_timeout = 20
 c.KubeSpawner.poll_interval = 1
 c.KubeSpawner.delete_grace_period = 1
-c.KubeSpawner.k8s_api_request_timeout = 2
-c.KubeSpawner.k8s_api_request_retry_timeout = {retry_seconds}
+c.KubeSpawner.k8s_api_request_timeout = {patience.request}
+c.KubeSpawner.k8s_api_request_retry_timeout = {patience.retry}
 c.KubeSpawner.consecutive_failure_limit = 0
 """
 
@@ -63,6 +63,17 @@ _NOT_FOR_PEOPLE = re.compile(
 )
 """What a raw reply, a Python object or an address of the cluster would look like."""
 _SENTENCES = re.compile(r"[A-Z].*[.…\]!]", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the hub waits, in seconds."""
+
+    request: int = 2
+    """For the answer to one call."""
+    retry: int = 4
+    """Until a call is not made again."""
+    start: int = 20
 
 
 @dataclass(frozen=True)
@@ -311,7 +322,7 @@ class Person:
 
 @contextlib.asynccontextmanager
 async def fault_place(
-    folder: Path, admin: KubernetesApi, upstream: Path, people: Iterable[str], *, start_seconds: int = 20
+    folder: Path, admin: KubernetesApi, upstream: Path, people: Iterable[str], patience: Patience
 ) -> AsyncIterator[Place]:
     """Make namespaces, and run a hub that reaches the cluster through a faulty proxy.
 
@@ -320,10 +331,10 @@ async def fault_place(
         admin: The cluster.
         upstream: The kubeconfig of the hub.
         people: Who is in all the teams.
-        start_seconds: How long a start may take.
+        patience: How long the hub waits.
     """
     gates = folder / "gates"
-    gates.mkdir()  # noqa: ASYNC240 - a local folder
+    gates.mkdir()
     prefix = f"faults-{secrets.token_hex(3)}"
     for name in ("hub", *TEAMS):
         body = {"metadata": {"name": f"{prefix}-{name}", "labels": {"team-namespace": "true"}}}
@@ -340,8 +351,7 @@ async def fault_place(
         server=_SERVER,
         port=_PORT,
         gates=gates,
-        start_seconds=start_seconds,
-        retry_seconds=_RETRY_SECONDS,
+        patience=patience,
     )
     connector = aiohttp.TCPConnector(force_close=True, limit=0)
     async with FaultyApi(upstream) as api, aiohttp.ClientSession(connector=connector) as session:
@@ -357,7 +367,7 @@ async def fault_place(
 
 
 def _team_file(team: str, prefix: str, people: Iterable[str]) -> str:
-    selector = "nodeSelector: {only: lone}" if team == "lone" else ""
+    selector = "nodeSelector: {pool: late}" if team == "late" else ""
     return f"""\
 namespace: {prefix}-{team}
 users: [{", ".join(people)}]

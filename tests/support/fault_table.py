@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 CALLS: Final = "A call to the API server fails"
+HUB: Final = "The hub is killed and started again"
 MEETINGS: Final = "Something is in the way"
 
 
@@ -43,6 +44,11 @@ _AGAIN: Final = "The hub asks again, as long as `k8s_api_request_retry_timeout` 
 _NOT_BEFORE: Final = "The hub asks again, not before the time that the answer names."
 _UNTIL: Final = "The hub asks again until it is answered: the server counts as stopping, never as gone."
 _CLEAN: Final = "Nothing is left of the start; the next one works once the API server does."
+
+_SIGN_IN: Final = "The start page breaks off; after a while it can be opened again."
+_ADOPTED: Final = "The hub finds the pod where it wrote down that it would be; the server runs."
+_STOPPED: Final = "The server is stopped."
+_FORGOTTEN: Final = "The hub sees that the pod is gone or going, and forgets the server; the home stays."
 
 ROWS: Final = (
     Row(CALLS, "c429list", "the list of claims: 429 with `Retry-After`", _LONGER, _NOT_BEFORE),
@@ -177,4 +183,41 @@ ROWS: Final = (
         "JupyterHub's page may say for a moment that the server is ready; then it is stopped.",
         "The hub deletes the pod, which may be there.",
     ),
+    Row(
+        HUB,
+        "hchoice",
+        "the choice is stored, nothing is made",
+        _SIGN_IN,
+        "The hub finds no pod; the server is not started.",
+    ),
+    Row(HUB, "hclaimb", "the claim is about to be made", _SIGN_IN, "As above."),
+    Row(
+        HUB,
+        "hclaima",
+        "the claim is made",
+        _SIGN_IN,
+        "The server is not started; the next start finds the home by its labels.",
+    ),
+    Row(HUB, "hpodb", "the pod is about to be made", _SIGN_IN, "As above."),
+    Row(HUB, "hpoda", "the pod is made", _SIGN_IN, _ADOPTED),
+    Row(
+        HUB,
+        "hpending",
+        "the pod waits for a node",
+        _SIGN_IN,
+        "The hub waits for the pod, at most `start_timeout`: then the server runs, else the pod is deleted.",
+        team="late",
+    ),
+    Row(HUB, "hhttp", "the pod runs, the hub waits for its server to answer", _SIGN_IN, _ADOPTED),
+    Row(HUB, "hruns", "the server runs", "Nothing: the server runs on.", "The hub knows it again."),
+    Row(
+        HUB,
+        "hdelb",
+        "a stop is asked for, the pod is about to be deleted",
+        "The server runs on; to stop it, ask again.",
+        "The hub knows it again.",
+    ),
+    Row(HUB, "hdela", "the pod was deleted, the hub has no answer yet", _STOPPED, _FORGOTTEN),
+    Row(HUB, "hending", "the pod takes its time to end", _STOPPED, _FORGOTTEN),
+    Row(HUB, "hstore", "the pod is gone, nothing is stored yet", _STOPPED, _FORGOTTEN),
 )

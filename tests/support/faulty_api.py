@@ -97,6 +97,11 @@ class Fault:
         """Let the held requests go on; those whose sender is gone are dropped."""
         self._released.set()
 
+    @property
+    def is_holding(self) -> bool:
+        """Tell whether exactly one request came, and waits."""
+        return self.seen == 1 and self.reached.is_set() and not self._released.is_set()
+
     async def hold(self) -> None:
         """Wait here for `release()`."""
         self.reached.set()
@@ -167,6 +172,10 @@ class FaultyApi:
     def hide(self, kind: str, name: str) -> None:
         """Leave the watch events of one kind, e.g. `DELETED`, about one object out of all watches."""
         self._hidden.add((kind, name))
+
+    def show_all(self) -> None:
+        """Leave nothing out of watches any more."""
+        self._hidden.clear()
 
     def cut_watches(self) -> int:
         """Break the connection of every open watch; give how many there were."""
