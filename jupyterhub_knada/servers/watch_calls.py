@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import ClientTimeout
+from aiohttp import ClientTimeout, ServerTimeoutError
 from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
 
 from jupyterhub_knada.errors import KnadaError
@@ -25,10 +25,10 @@ PAGE: Final = 100
 OPEN_SECONDS: Final = 300
 """How long the server keeps a watch open before it is resumed; client-go has 5 to 10 minutes."""
 SILENT_SECONDS: Final = 75
-"""A connection that brings nothing for so long is taken for dead: servers send a bookmark every minute."""
+"""A watch that brings nothing for so long is opened anew; most servers send a bookmark every minute."""
 _CONNECT_SECONDS: Final = 10
 _LIST_SECONDS: Final = 60
-_LISTS_AT_ONCE: Final = 4
+_AT_ONCE: Final = 4
 _LONGEST_MESSAGE: Final = 300
 _BREATH_SECONDS: Final = 0.01
 """Longest that what has come is worked off without letting others on the event loop."""
@@ -87,8 +87,9 @@ class WatchClient:
         configuration.connection_pool_maxsize = 0  # aiohttp's word for no limit
         self._client = ApiClient(configuration)
         self._api = CoreV1Api(self._client)
-        # Answers to a hundred watches that begin together would be decoded in one turn of the event loop.
-        self._lists = asyncio.Semaphore(_LISTS_AT_ONCE)
+        # A hundred watches that begin together would have their handshakes, and their lists decoded, in one
+        # turn of the event loop.
+        self._begins = asyncio.Semaphore(_AT_ONCE)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -126,7 +127,7 @@ class WatchClient:
 
     async def _read(self, collection: Collection, query: dict[str, Any]) -> bytes:
         limits = ClientTimeout(total=_LIST_SECONDS, sock_connect=_CONNECT_SECONDS)
-        async with self._lists, await self._call(collection, limits, query) as response:
+        async with self._begins, await self._call(collection, limits, query) as response:
             body: bytes = await response.read()
             return body
 
@@ -143,7 +144,7 @@ class WatchClient:
 
         Raises:
             WatchError: the API says no, now or in the middle.
-            OSError, aiohttp.ClientError, ValueError: the connection is cut, is silent, or brings nonsense.
+            OSError, aiohttp.ClientError, ValueError: the connection is cut, or brings nonsense.
         """
         limits = ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=SILENT_SECONDS)
         query = {
@@ -152,7 +153,9 @@ class WatchClient:
             "resource_version": revision,
             "timeout_seconds": seconds,
         }
-        async with await self._call(collection, limits, query) as response:
+        async with self._begins:
+            response = await self._call(collection, limits, query)
+        async with response:
             yield _changes(response)
 
     async def _call(
@@ -192,13 +195,21 @@ class _Breath:
 
 async def _changes(response: ClientResponse) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     breath = _Breath()
-    async for line in response.content:
+    while line := await _next_line(response):
         change = json.loads(line)
         if change["type"] == "ERROR":
             raise _error_of_status(change["object"])
         yield change["type"], change["object"]
         # aiohttp gives lines that are there already without a turn of the event loop.
         await breath.take()
+
+
+async def _next_line(response: ClientResponse) -> bytes:
+    """Give the next line; none where the server has ended it, or says nothing for so long that it may be dead."""
+    try:
+        return await response.content.readline()
+    except ServerTimeoutError:
+        return b""
 
 
 async def _error_of_response(response: ClientResponse) -> WatchError:
