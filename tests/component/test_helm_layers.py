@@ -1,21 +1,11 @@
-"""What our Helm values become in the hub: the chart's own steps, restated, then our classes with the result.
-
-`apply_chart` states in a few lines what `files/hub/jupyterhub_config.py` of zero-to-jupyterhub 4.4 does, as
-far as it reaches spawner, authenticator, services and roles, and in its order: `c.KubeSpawner` from
-`singleuser.*`, services and roles, `hub.config`, `hub.extraConfig`. It is in our own words, not its code.
-"""
+"""What our Helm values become in the hub: the chart's own steps, then our classes with the result."""
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
-from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
 from jupyterhub_knada.access.authenticators import KnadaAzureADAuthenticator, KnadaOIDCAuthenticator
@@ -24,113 +14,13 @@ from jupyterhub_knada.hub_config import HubSettingError
 from jupyterhub_knada.servers.preview import Preview, PreviewRequest, preview_server
 from jupyterhub_knada.servers.spawner import KnadaSpawner
 from jupyterhub_knada.teams.registry import open_registry
+from tests.support.chart import Values, hub_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-HUB_NAMESPACE = "knada"
-TRAITS_OF_SINGLEUSER = {
-    "startTimeout": "start_timeout",
-    "events": "events_enabled",
-    "extraLabels": "extra_labels",
-    "extraAnnotations": "extra_annotations",
-    "uid": "uid",
-    "fsGid": "fs_gid",
-    "serviceAccountName": "service_account",
-    "nodeSelector": "node_selector",
-    "initContainers": "init_containers",
-    "extraEnv": "environment",
-    "extraPodConfig": "extra_pod_config",
-    "allowPrivilegeEscalation": "allow_privilege_escalation",
-    "defaultUrl": "default_url",
-}
-
-Values = dict[str, Any]
-
-
-def merge(below: Values, above: Values) -> Values:
-    """Lay values over values as Helm does: mappings merged, the rest replaced, null takes a key away."""
-    merged = dict(below)
-    for key, value in above.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict):
-            lower = merged.get(key)
-            merged[key] = merge(lower if isinstance(lower, dict) else {}, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def read_values(path: str) -> Values:
-    """Read one values file."""
-    values: Values = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
-    return values
-
-
-def set_servers(c: Config, singleuser: Values) -> None:
-    """Set what the chart takes from `singleuser`."""
-    for key, trait in TRAITS_OF_SINGLEUSER.items():
-        if singleuser.get(key) is not None:
-            setattr(c.KubeSpawner, trait, singleuser[key])
-    for kind, prefix in (("memory", "mem"), ("cpu", "cpu")):
-        for key in ("limit", "guarantee"):
-            if singleuser[kind].get(key) is not None:
-                setattr(c.KubeSpawner, f"{prefix}_{key}", singleuser[kind][key])
-    c.KubeSpawner.image = f"{singleuser['image']['name']}:{singleuser['image']['tag']}"
-    storage = singleuser["storage"]
-    if storage["type"] == "dynamic":
-        name = storage["dynamic"]["volumeNameTemplate"]
-        c.KubeSpawner.storage_pvc_ensure = True
-        c.KubeSpawner.storage_capacity = storage["capacity"]
-        c.KubeSpawner.storage_access_modes = storage["dynamic"]["storageAccessModes"]
-        c.KubeSpawner.volumes = {name: {"name": name, "persistentVolumeClaim": {"claimName": "{pvc_name}"}}}
-        c.KubeSpawner.volume_mounts = {name: {"mountPath": storage["homeMountPath"], "name": name}}
-    if singleuser["cloudMetadata"]["blockWithIptables"]:
-        c.KubeSpawner.init_containers.append(
-            {"name": "block-cloud-metadata", "securityContext": {"privileged": True}}
-        )
-
-
-def set_services(c: Config, values: Values) -> None:
-    """Set services and roles as the chart does, which starts from empty lists."""
-    c.JupyterHub.services = []
-    c.JupyterHub.load_roles = []
-    if values["cull"]["enabled"]:
-        c.JupyterHub.services.append({"name": "jupyterhub-idle-culler"})
-        c.JupyterHub.load_roles.append({"name": "jupyterhub-idle-culler"})
-    for key, service in values["hub"]["services"].items():
-        c.JupyterHub.services.append({"name": key, **service, "api_token": "made by the chart"})
-    for key, role in values["hub"]["loadRoles"].items():
-        c.JupyterHub.load_roles.append({"name": key, **role})
-
-
-def apply_chart(values: Values, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """Give the hub's configuration as the chart makes it of values."""
-    z2jh = ModuleType("z2jh")
-
-    def get_config(key: str, default: Any = None) -> Any:
-        found: Any = values
-        for level in key.split("."):
-            found = found.get(level) if isinstance(found, dict) else None
-        return default if found is None else found
-
-    z2jh.get_config = get_config  # type: ignore[attr-defined] # a module made for this test
-    monkeypatch.setitem(sys.modules, "z2jh", z2jh)
-    c = Config()
-    c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
-    c.JupyterHub.hub_connect_url = "http://hub:8081"
-    c.KubeSpawner.common_labels = {"app": "jupyterhub", "component": "jupyterhub"}
-    c.KubeSpawner.namespace = HUB_NAMESPACE
-    c.Spawner.consecutive_failure_limit = values["hub"]["consecutiveFailureLimit"]
-    set_servers(c, values["singleuser"])
-    set_services(c, values)
-    for name, config in values["hub"]["config"].items():
-        c[name].update({key: value for key, value in config.items() if key != "services"})
-    for _, code in sorted(values["hub"]["extraConfig"].items()):
-        exec(code, {"c": c})
-    return c
+    from traitlets.config import Config
 
 
 @pytest.fixture
@@ -139,14 +29,9 @@ def hub_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     (tmp_path / "teams").mkdir()
     (tmp_path / "teams/kyrre.yaml").write_text("namespace: team-kyrre\nusers: [e152435]\n", encoding="utf-8")
     (tmp_path / "platform.yaml").write_text("project: knada-gcp\n", encoding="utf-8")
-    mounted = {"teams_dir": str(tmp_path / "teams"), "platform_file": str(tmp_path / "platform.yaml")}
 
     def make(*further: Values, files: tuple[str, ...] = ("base.yaml",)) -> Config:
-        values = read_values("tests/data/z2jh/chart-values.yaml")
-        ours = [read_values(f"helm-values/{name}") for name in files]
-        for layer in (*ours, {"custom": {"knada": mounted}}, *further):
-            values = merge(values, layer)
-        return apply_chart(values, monkeypatch)
+        return hub_configuration(monkeypatch, tmp_path, *further, files=files)
 
     return make
 

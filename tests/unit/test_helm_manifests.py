@@ -12,6 +12,7 @@ from jupyterhub_knada.teams.loading import load_files
 
 VALUES = Path(__file__).parents[2] / "helm-values"
 MANIFESTS = sorted((VALUES / "manifests").glob("*.yaml"))
+DEMO = Path(__file__).parents[2] / "jupyterhub_knada/cli/demo/files/manifests.yaml"
 OPEN_TO_EVERYBODY = "0.0.0.0/0"
 METADATA_SERVERS = ("169.254.169.254/32", "169.254.169.252/32")
 
@@ -87,18 +88,36 @@ def test_role_of_the_hub_holds_its_calls_and_nothing_else() -> None:
         if rule["apiGroups"] == [""]
     }
     assert granted == {
-        *(("pods", verb) for verb in ("get", "list", "watch", "create", "delete")),
-        *(("events", verb) for verb in ("get", "list", "watch")),
+        *(("pods", verb) for verb in ("list", "watch", "create", "delete")),
+        *(("events", verb) for verb in ("list", "watch")),
         *(("persistentvolumeclaims", verb) for verb in ("get", "list", "create")),
     }
     assert all(rule["apiGroups"] == [""] for rule in only("Role")["rules"])
 
 
-def test_role_is_bound_to_the_service_account_of_the_charts_hub() -> None:
-    """The binding names the Role beside it and the hub's account in the hub's namespace."""
-    binding = only("RoleBinding")
-    assert binding["roleRef"]["name"] == only("Role")["metadata"]["name"]
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "hub", "namespace": "knada"}]
+def test_cluster_role_of_the_hub_lets_it_see_pods_and_nothing_else() -> None:
+    """What holds for the whole cluster is the little that one watch for all teams takes."""
+    assert only("ClusterRole")["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "binding"), [("Role", "RoleBinding"), ("ClusterRole", "ClusterRoleBinding")]
+)
+def test_role_is_bound_to_the_service_account_of_the_charts_hub(role: str, binding: str) -> None:
+    """The binding names the role beside it and the hub's account in the hub's namespace."""
+    bound = only(binding)
+    assert bound["roleRef"]["kind"] == role
+    assert bound["roleRef"]["name"] == only(role)["metadata"]["name"]
+    assert bound["subjects"] == [{"kind": "ServiceAccount", "name": "hub", "namespace": "knada"}]
+
+
+def test_hub_of_the_demo_has_the_rights_that_the_docs_give_it() -> None:
+    """The demo shows a hub as an admin runs it, not one that may do more."""
+    demo = yaml.safe_load_all(DEMO.read_text(encoding="utf-8"))
+    (role,) = [item for item in demo if item["kind"] == "Role"]
+    assert role["rules"] == only("Role")["rules"]
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
