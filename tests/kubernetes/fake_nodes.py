@@ -72,7 +72,7 @@ class Kwok:
 
 
 def get_kwok(tell: Callable[[str], None]) -> Kwok:
-    """Give that of KUBEBUILDER_ASSETS, else the cache's, else build it; `tell` hears before that minute begins.
+    """Give that of KUBEBUILDER_ASSETS, else the cache's, else build it, which `tell` hears of first.
 
     Raises:
         NoClusterError: there is no Go that could build it, or it failed.
