@@ -56,8 +56,8 @@ async def outcomes(
     """Run the scenarios of this module's rows that were asked for; give how each ended, by its name."""
     rows = _asked_rows(request)
     scenarios = request.module.SCENARIOS
-    if hasattr(request.module, "play"):
-        return await request.module.play(rows, place, backend)  # type: ignore[no-any-return]
+    if hasattr(request.module, "play_rows"):
+        return await request.module.play_rows(rows, place, backend)  # type: ignore[no-any-return]
     at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def run(row: Row) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.support.fault_place import Patience
+from tests.support.fault_play import play
 from tests.support.fault_table import HUB, Row, rows_of
 from tests.support.waiting import eventually
 from tests.support.whole_cluster import NODE_NAME
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from tests.support.fault_place import Person, Place
+    from tests.support.fault_play import Outcomes
     from tests.support.faulty_api import Fault
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -149,31 +151,15 @@ SCENARIOS: Final[Mapping[str, Callable[[Person], AsyncIterator[None]]]] = {
 }
 
 
-async def play(rows: Sequence[Row], place: Place, _: object) -> Mapping[str, BaseException | None]:
+async def play_rows(rows: Sequence[Row], place: Place, _: object) -> Outcomes:
     """Bring every row to its step, kill the hub, start it again, and look at every row."""
     people = {row.person: await place.person(row.person, row.team) for row in rows}
-    steps = {name: SCENARIOS[name](person) for name, person in people.items()}
-    ended: dict[str, BaseException | None] = dict.fromkeys(steps)
 
-    async def bring(name: str) -> None:
-        try:
-            await anext(steps[name])
-        except BaseException as error:  # noqa: BLE001 - told by the row's test
-            ended[name] = error
+    async def kill_and_start() -> None:
+        await place.process.end(signal.SIGKILL)
+        await place.process.start()
 
-    async def look(name: str) -> None:
-        try:
-            with contextlib.suppress(StopAsyncIteration):
-                await anext(steps[name])
-            await people[name].assert_whole()
-        except BaseException as error:  # noqa: BLE001 - told by the row's test
-            ended[name] = error
-
-    await asyncio.gather(*map(bring, steps))
-    await place.process.end(signal.SIGKILL)
-    await place.process.start()
-    await asyncio.gather(*(look(name) for name in steps if ended[name] is None))
-    return ended
+    return await play(SCENARIOS, people, kill_and_start)
 
 
 @pytest.mark.parametrize("row", rows_of(HUB), ids=str)

@@ -5,11 +5,13 @@ The docs show it (`docs/explanation/what-happens-when.md`); each row is a test i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 CALLS: Final = "A call to the API server fails"
 HUB: Final = "The hub is killed and started again"
+CLUSTER: Final = "A watch, the API server or a node goes away"
 MEETINGS: Final = "Something is in the way"
 
 
@@ -32,6 +34,16 @@ class Row:
     def __str__(self) -> str:
         return self.name
 
+    def is_seen(self, told: str) -> bool:
+        """Tell whether a message is what the table says that is seen; `…` stands for what is different."""
+        words = map(re.escape, self.seen.split("…"))
+        return re.fullmatch(".*".join(words), told.removeprefix("Spawn failed: ")) is not None
+
+
+def row_of(person: str) -> Row:
+    """Give somebody's row."""
+    return next(row for row in ROWS if row.person == person)
+
 
 def rows_of(group: str) -> list[Row]:
     """Give the rows of a part."""
@@ -49,6 +61,8 @@ _SIGN_IN: Final = "The start page breaks off; after a while it can be opened aga
 _ADOPTED: Final = "The hub finds the pod where it wrote down that it would be; the server runs."
 _STOPPED: Final = "The server is stopped."
 _FORGOTTEN: Final = "The hub sees that the pod is gone or going, and forgets the server; the home stays."
+
+_RESUMED: Final = "The hub goes on from the last change that it saw."
 
 ROWS: Final = (
     Row(CALLS, "c429list", "the list of claims: 429 with `Retry-After`", _LONGER, _NOT_BEFORE),
@@ -220,4 +234,80 @@ ROWS: Final = (
     Row(HUB, "hdela", "the pod was deleted, the hub has no answer yet", _STOPPED, _FORGOTTEN),
     Row(HUB, "hending", "the pod takes its time to end", _STOPPED, _FORGOTTEN),
     Row(HUB, "hstore", "the pod is gone, nothing is stored yet", _STOPPED, _FORGOTTEN),
+    Row(CLUSTER, "wstart", "every watch is cut in mid-start", "Nothing.", _RESUMED),
+    Row(CLUSTER, "wstop", "every watch is cut in mid-stop", "Nothing.", _RESUMED),
+    Row(CLUSTER, "wbroken", "a watch is cut, and answered by 429 and 500", _LONGER, _RESUMED),
+    Row(
+        CLUSTER,
+        "wgone",
+        "a watch is cut for so long that the API server has forgotten: 410",
+        _LONGER,
+        "The hub lists the pods once, and watches on from there.",
+    ),
+    Row(
+        CLUSTER,
+        "wdeleted",
+        "a pod is deleted while its watch is cut",
+        "The server is stopped, once the hub sees again.",
+        _FORGOTTEN,
+    ),
+    Row(CLUSTER, "astart", "the API server is killed before the pod is made", _LONGER, _AGAIN),
+    Row(CLUSTER, "ahttp", "the API server is killed when the pod runs", "Nothing.", "The start goes on."),
+    Row(CLUSTER, "aruns", "the API server is killed while a server runs", "Nothing.", "The server runs on."),
+    Row(CLUSTER, "aasks", "a start is asked for while there is no API server", _LONGER, _AGAIN),
+    Row(CLUSTER, "astop", "the API server is killed before the pod is deleted", _STOPS_LONGER, _UNTIL),
+    Row(CLUSTER, "aending", "the API server is killed while the pod ends", _STOPS_LONGER, _RESUMED),
+    Row(
+        CLUSTER,
+        "bruns",
+        "API server and hub are killed while a server runs; the hub is back first",
+        "The server runs on.",
+        "The hub waits for the API server; until then the server is neither running nor stopped for it.",
+    ),
+    Row(
+        CLUSTER,
+        "bstart",
+        "API server and hub are killed in mid-start; the hub is back first",
+        _SIGN_IN,
+        _ADOPTED,
+    ),
+    Row(
+        CLUSTER,
+        "nstart",
+        "the node is killed before the pod runs",
+        _LONGER,
+        "It runs the pod when it is back.",
+    ),
+    Row(CLUSTER, "nruns", "the node is killed while a server runs", "Nothing.", "The server runs on."),
+    Row(
+        CLUSTER,
+        "nstop",
+        "the node is killed before the pod is deleted",
+        _STOPS_LONGER,
+        "The pod ends when the node is back.",
+    ),
+    Row(
+        CLUSTER,
+        "ngone",
+        "the node is gone with all that ran there",
+        "No machine can take the server now: …",
+        "Kubernetes deletes the pod, and the hub forgets the server; the next start waits for a node. The "
+        "home is as safe as its volume.",
+    ),
 )
+
+
+def render() -> str:
+    """Give the table as the docs show it."""
+    parts = []
+    for group in dict.fromkeys(row.group for row in ROWS):
+        lines = [
+            f"## {group}",
+            "",
+            "| What goes wrong | What its owner sees | What happens next |",
+            "|---|---|---|",
+        ]
+        cells = ((row.name, row.seen, row.then) for row in rows_of(group))
+        lines += [f"| {name[0].upper()}{name[1:]} | {seen} | {then} |" for name, seen, then in cells]
+        parts.append("\n".join(lines) + "\n")
+    return "\n" + "\n".join(parts) + "\n"
