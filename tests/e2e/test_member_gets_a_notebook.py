@@ -7,51 +7,29 @@ import hashlib
 import re
 import time
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.backends import EMBEDDED
+from tests.support.people import shoot, sign_in, start, stop
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser, Locator, Page, Route
 
     from tests.support.demo_process import DemoProcess
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
+# For what does not depend on it: one is enough.
+ANY_CLUSTER = pytest.mark.parametrize("backend", [EMBEDDED], indirect=True)
 SHOW_VALUES = (
     "import os; print([os.environ.get(n) for n in "
     "('KNADA_TEAM_SECRET', 'MEM_LIMIT', 'CPU_LIMIT')], sorted(os.listdir(os.environ['HOME'])))"
 )
-
-
-def sign_in(page: Page, demo: DemoProcess, name: str) -> None:
-    """Sign in as a person would, on the hub's own page."""
-    page.goto(f"{demo.url}/hub/login")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(demo.password)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def start(page: Page, demo: DemoProcess, team: str, profile: str) -> None:
-    """Pick a team and a profile on the spawn page and wait for the server."""
-    page.goto(f"{demo.url}/hub/spawn")
-    for group, choice in (("Team", team), (f"Profile for {team}", profile)):
-        # The label, as a person does: it covers the whole card.
-        chosen = page.get_by_role("group", name=group, exact=True)
-        chosen.locator("label").get_by_text(choice, exact=True).click()
-        expect(chosen.get_by_role("radio", name=choice, exact=True)).to_be_checked()
-    shoot(page, f"choosing-{team}-{profile}")
-    page.get_by_role("button", name="Start").click()
-
-
-def stop(page: Page, demo: DemoProcess) -> None:
-    """Stop the server on the home page and wait until it is gone."""
-    page.goto(f"{demo.url}/hub/home")
-    page.get_by_role("button", name=re.compile("Stop My Server")).click()
-    expect(page.get_by_role("button", name=re.compile("Start My Server"))).to_be_visible()
 
 
 def kernel_button(page: Page) -> Locator:
@@ -80,12 +58,6 @@ def run_cell(page: Page, code: str) -> str:
     expect(output).to_be_visible(timeout=90_000)
     expect(kernel_button(page)).to_be_visible()
     return output.inner_text()
-
-
-def shoot(page: Page, name: str) -> None:
-    """Keep a picture of the page, to be looked at."""
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
 
 def digest(content: bytes) -> str:
@@ -118,11 +90,11 @@ def test_member_of_two_teams_works_in_both_without_mixing_them(
     sign_in(page, demo, "anna")
     page.goto(f"{demo.url}/hub/spawn")
     expect(page.get_by_text("Team Modell")).to_have_count(0)
-    shoot(page, "spawn-page")
+    shoot(page, demo, "spawn-page")
 
     start(page, demo, "Team Analyse", "Large")
     expect(page.get_by_role("progressbar")).to_be_visible()
-    shoot(page, "starting")
+    shoot(page, demo, "starting")
     open_notebook(page)
     shown = run_cell(page, SHOW_VALUES)
     assert "projects/knada-demo/secrets/analyse-4f1c" in shown
@@ -132,7 +104,7 @@ def test_member_of_two_teams_works_in_both_without_mixing_them(
     assert "Successfully installed" in run_cell(page, f"!pip install --no-index --user {wheel}")
     # A new process: this kernel looked for the user's packages when it started, as everywhere in Python.
     assert "42" in run_cell(page, "!python -c 'import knada_e2e_package as package; print(package.ANSWER)'")
-    shoot(page, "notebook")
+    shoot(page, demo, "notebook")
     stop(page, demo)
 
     start(page, demo, "Team Pensjon", "Standard")
@@ -159,7 +131,7 @@ def test_person_in_no_team_is_refused_with_a_reason(page: Page, demo: DemoProces
     sign_in(page, demo, "ola")
     expect(page.get_by_text("no team")).to_be_visible()
     expect(page.get_by_text("#knada-demo")).to_be_visible()
-    shoot(page, "no-team")
+    shoot(page, demo, "no-team")
     page.goto(f"{demo.url}/hub/spawn")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
@@ -169,12 +141,13 @@ def test_gpu_profile_that_fits_no_node_fails_in_words(page: Page, demo: DemoProc
     sign_in(page, demo, "per")
     start(page, demo, "Team Modell", "GPU")
     expect(page.get_by_text("none has a free GPU").first).to_be_visible()
-    shoot(page, "gpu-waiting")
-    failed = page.get_by_text(re.compile("not ready after 60 seconds.*none has a free GPU", re.DOTALL))
+    shoot(page, demo, "gpu-waiting")
+    failed = page.get_by_text(re.compile("not ready after 30 seconds.*none has a free GPU", re.DOTALL))
     expect(failed.first).to_be_visible(timeout=150_000)
-    shoot(page, "gpu-failed")
+    shoot(page, demo, "gpu-failed")
 
 
+@ANY_CLUSTER
 def test_spawn_page_without_javascript_starts_what_was_chosen(browser: Browser, demo: DemoProcess) -> None:
     """A browser that runs no script gets the same server, here with the classic interface."""
     context = browser.new_context(java_script_enabled=False)
@@ -189,6 +162,7 @@ def test_spawn_page_without_javascript_starts_what_was_chosen(browser: Browser, 
     context.close()
 
 
+@ANY_CLUSTER
 def test_spawn_page_by_keyboard_sends_what_was_chosen(page: Page, demo: DemoProcess) -> None:
     """Tab and arrow keys reach each team and profile, Enter starts."""
     sign_in(page, demo, "anna")

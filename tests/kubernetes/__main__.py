@@ -43,6 +43,11 @@ def _run(name: str) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         _tell(f"Kubernetes {plane.version} runs at {plane.address} until Ctrl-C; in another terminal:")
         _tell(f"  export KUBECONFIG={plane.folder / 'admin.kubeconfig'}")
+        certificate, key = plane.authority.issue("node")
+        _tell("A node for it that runs pods as processes, beside which kubectl logs and exec work:")
+        _tell('  python -m jupyterhub_knada.devcluster.node --kubeconfig "$KUBECONFIG" --root .node \\')
+        _tell(f"    --tls-cert-file {certificate} --tls-private-key-file {key} \\")
+        _tell(f"    --client-ca-file {plane.authority.certificate}")
         signal.sigwait(signals)
 
 

@@ -1,12 +1,12 @@
 """What became of the tests on each cluster, told in the last lines of a run.
 
 A suite is a folder of tests that run once per cluster: their fixture `backend` is parametrised by its name.
+A test that is marked to run on one of them only is no part of the account.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +14,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_TESTS = Path(__file__).parents[1]
 _VERSIONS = pytest.StashKey[dict[str, str]]()
 
 
@@ -40,9 +39,8 @@ class Account:
         for item in items:
             if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
                 backend = item.callspec.params.get("backend")
-                if backend is not None:
-                    suite = item.path.relative_to(_TESTS).parts[0]
-                    item.user_properties += [("suite", suite), ("backend", backend)]
+                if backend is not None and not _chooses(item):
+                    item.user_properties += [("suite", item.path.parent.name), ("backend", backend)]
 
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         """Add the cluster's version, which is known by now."""
@@ -84,6 +82,10 @@ class Account:
         counts = sorted(self._outcomes[suite][backend].items())
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts)
         return f"{backend} ({self._versions.get(backend, 'not started')}): {told or 'no test'}"
+
+
+def _chooses(item: pytest.Item) -> bool:
+    return any(mark.args[0] == "backend" for mark in item.iter_markers("parametrize"))
 
 
 def asked_backends() -> list[str]:

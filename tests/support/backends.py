@@ -12,10 +12,11 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.kubernetes import control_plane
 from tests.kubernetes.clusters import GIVEN, check, given_cluster, named_clusters
@@ -58,14 +59,32 @@ class Backend:
 
     def ask_version(self) -> str:
         """Ask the cluster which version it is: `1.36.3`."""
+        return str(json.loads(self.ask("/version"))["gitVersion"]).removeprefix("v")
+
+    def ask(self, path: str, method: str = "GET", body: Any = None) -> str:
+        """Send one request as the admin; give the answer's text, whatever the status.
+
+        For tests that cannot wait in an event loop of their own, as those with a browser.
+        """
         config = Kubeconfig.load(self.kubeconfig())
         context = config.tls()
-        headers = {"Authorization": f"Bearer {config.token}"} if config.token else {}
-        request = urllib.request.Request(f"{config.server}/version", headers=headers)
-        with urllib.request.urlopen(
-            request, context=context if isinstance(context, ssl.SSLContext) else None
-        ) as answer:
-            return str(json.load(answer)["gitVersion"]).removeprefix("v")
+        headers = {"Content-Type": "application/json"}
+        if config.token:
+            headers["Authorization"] = f"Bearer {config.token}"
+        request = urllib.request.Request(
+            f"{config.server}{path}",
+            headers=headers,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+        )
+        try:
+            with urllib.request.urlopen(
+                request, context=context if isinstance(context, ssl.SSLContext) else None
+            ) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.read().decode()
 
 
 def backend_names() -> list[str]:

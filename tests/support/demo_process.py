@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyterhub_knada.cli.demo.proxy import ensure_proxy
+from tests.support.backends import EMBEDDED, Backend
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.support.whole_cluster import WholeCluster
 
 ROOT = Path(__file__).parents[2]
 # Outside the demos' folders, so that each test does not install the proxy anew.
@@ -32,15 +37,29 @@ class DemoProcess:
     process: subprocess.Popen[str]
     state_dir: Path
     port: int
+    backend: Backend
+    """Its cluster."""
     printed: list[str] = field(default_factory=list)
 
     @classmethod
     def start(cls, state_dir: Path, port: int) -> DemoProcess:
         """Start the command; does not wait for it."""
-        command = [str(Path(sys.executable).with_name("jupyterhub-knada")), "demo"]
-        command += ["--port", str(port), "--state-dir", str(state_dir)]
-        (state_dir).mkdir(parents=True, exist_ok=True)
-        if PROXY_CACHE.exists() and not (state_dir / "proxy").exists():
+        program = str(Path(sys.executable).with_name("jupyterhub-knada"))
+        words = ["demo", "--port", str(port), "--state-dir", str(state_dir)]
+        return cls._start(EMBEDDED, state_dir, port, [program, *words])
+
+    @classmethod
+    def start_on(cls, cluster: WholeCluster, state_dir: Path, port: int) -> DemoProcess:
+        """Start the same node and hub at another cluster; does not wait for them."""
+        program = [sys.executable, "-m", "tests.support.real_demo"]
+        words = [str(cluster.folder), str(state_dir), str(port), *cluster.node_flags]
+        return cls._start(cluster.backend.name, state_dir, port, [*program, *words])
+
+    @classmethod
+    def _start(cls, backend: str, state_dir: Path, port: int, command: list[str]) -> DemoProcess:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        if not (state_dir / "proxy").exists():
+            _install_proxy()
             (state_dir / "proxy").symlink_to(PROXY_CACHE)
         process = subprocess.Popen(
             command,
@@ -49,9 +68,10 @@ class DemoProcess:
             stdin=subprocess.DEVNULL,
             text=True,
             cwd=state_dir.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             start_new_session=True,
         )
-        demo = cls(process, state_dir, port)
+        demo = cls(process, state_dir, port, Backend(backend, state_dir / "credentials"))
         threading.Thread(target=demo._read, daemon=True).start()
         return demo
 
@@ -81,9 +101,14 @@ class DemoProcess:
     def ready(self) -> DemoProcess:
         """Wait until the demo says how to stop it, which it says last."""
         self.wait_for("Stop: Ctrl-C")
-        if not PROXY_CACHE.exists():
-            shutil.copytree(self.state_dir / "proxy", PROXY_CACHE, symlinks=True)
         return self
+
+    @property
+    def artifacts(self) -> Path:
+        """Where pictures and logs of a run on this cluster are kept."""
+        folder = ROOT / "test-artifacts" / self.backend.name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     @property
     def url(self) -> str:
@@ -158,3 +183,11 @@ class DemoProcess:
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
             self.ended()
+
+
+def _install_proxy() -> None:
+    """Install the proxy once for all demos of this checkout, however many begin at once."""
+    PROXY_CACHE.mkdir(parents=True, exist_ok=True)
+    with PROXY_CACHE.with_suffix(".lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ensure_proxy(PROXY_CACHE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -60,12 +61,29 @@ current-context: demo
 """
 
 
-async def apply_manifests(url: str, token: str, manifests: Traversable) -> None:
+async def apply_manifests(kubeconfig: Path, manifests: Traversable) -> None:
     """Create the objects that are not there yet, as `kubectl create` would."""
     documents = YAML(typ="safe", pure=True).load_all(manifests.read_text(encoding="utf-8"))
-    async with aiohttp.ClientSession(url, headers={"Authorization": f"Bearer {token}"}) as session:
+    async with open_session(kubeconfig) as session:
         for document in documents:
             path = COLLECTIONS[document["kind"]].format(**document["metadata"])
             async with session.post(path, json=document) as reply:
                 if reply.status != _CONFLICT:
                     reply.raise_for_status()
+
+
+def open_session(kubeconfig: Path) -> aiohttp.ClientSession:
+    """Open a client of the API server that a kubeconfig names, as the user that it names.
+
+    Args:
+        kubeconfig: with one cluster and one user, who has a token.
+    """
+    config = YAML(typ="safe", pure=True).load(kubeconfig.read_text(encoding="utf-8"))
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    authority = cluster.get("certificate-authority")
+    trust = ssl.create_default_context(cafile=authority) if authority else True
+    return aiohttp.ClientSession(
+        cluster["server"],
+        headers={"Authorization": f"Bearer {user['token']}"},
+        connector=aiohttp.TCPConnector(ssl=trust),
+    )

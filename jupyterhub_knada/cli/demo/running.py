@@ -66,6 +66,8 @@ class Demo:
 
     folder: DemoFolder
     port: int
+    node_options: Sequence[str] = ()
+    """Further ones of the node's command line: what its API server wants."""
     programs: list[Program] = field(default_factory=list)
     token: str = ""
 
@@ -87,13 +89,13 @@ class Demo:
         if not is_free(self.port):
             raise PortTakenError(self.port)
         proxy = await asyncio.to_thread(ensure_proxy, self.folder.proxy)
-        api_url = await self._start_cluster()
+        await self.start_cluster()
         await self._start_node()
-        await apply_manifests(api_url, self.folder.secret("admin"), SAMPLES / "manifests.yaml")
+        await self.prepare_cluster()
         await self._start_hub(proxy)
 
-    async def _start_cluster(self) -> str:
-        """Start the embedded Kubernetes API; give its address."""
+    async def start_cluster(self) -> None:
+        """Start the embedded Kubernetes API, with a kubeconfig for each who calls it."""
         folder = self.folder
         (port,) = free_ports(1)
         url = f"http://127.0.0.1:{port}"
@@ -104,14 +106,17 @@ class Demo:
         api = await self._start("api", command, environment())
         admin = {"Authorization": f"Bearer {folder.secret('admin')}"}
         await api.ready(lambda: answers(f"{url}/readyz", admin), seconds=_START_SECONDS)
-        return url
+
+    async def prepare_cluster(self) -> None:
+        """Do what an admin does before the hub starts."""
+        await apply_manifests(self.folder.kubeconfig("admin"), SAMPLES / "manifests.yaml")
 
     async def _start_node(self) -> None:
         """Start the node that runs pods as local processes."""
         folder = self.folder
         command = [sys.executable, "-m", "jupyterhub_knada.devcluster.node", "--name", "demo"]
         command += ["--kubeconfig", str(folder.kubeconfig("node")), "--root", str(folder.node)]
-        command += ["--missing-image", MISSING_IMAGES, "--on-exit", "stop", *NODE_SIZE]
+        command += ["--missing-image", MISSING_IMAGES, "--on-exit", "stop", *NODE_SIZE, *self.node_options]
         await self._start("node", command, environment())
 
     async def _start_hub(self, proxy: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ c.KubeSpawner.image = "ghcr.io/example/jupyter:2026-11-01"
 c.JupyterHub.concurrent_spawn_limit = 4
 c.KubeSpawner.http_timeout = 60
 # Long enough for a JupyterLab on a busy machine, short enough to see the GPU profile fail.
-c.KubeSpawner.start_timeout = 60
+c.KubeSpawner.start_timeout = 30
 if os.geteuid() == 0:
     # A notebook server refuses to be root unless told so; in a real pod it is uid 1000.
     c.KubeSpawner.cmd = ["jupyterhub-singleuser", "--allow-root"]

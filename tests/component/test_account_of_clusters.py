@@ -1,0 +1,85 @@
+"""The last lines of a run tell how many tests ran on each cluster, and fail it where one ran fewer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_CONFTEST = """
+import pytest
+from tests.support.account import Account, asked_backends, name_version
+
+def pytest_configure(config):
+    config.pluginmanager.register(Account())
+
+@pytest.fixture(scope="session", params=asked_backends())
+def backend(request):
+    name_version(request.config, request.param, "1.2.3")
+    return request.param
+"""
+_TESTS = """
+import pytest
+
+def test_one(backend):
+    pass
+
+def test_two(backend):
+    if backend == {skipped_on!r}:
+        pytest.skip("not here")
+
+@pytest.mark.parametrize("backend", ["embedded"], indirect=True)
+def test_of_one_cluster(backend):
+    pass
+"""
+_TWO = "embedded (1.2.3): 2 passed; real (1.2.3): 2 passed"
+
+
+def _run(folder: Path, words: list[str], skipped_on: str = "") -> tuple[int, str]:
+    """Run a suite on two clusters; give the exit code and what it printed."""
+    suite, cluster = folder / "suite", folder / "cluster"
+    suite.mkdir()
+    cluster.mkdir()
+    (cluster / "admin.kubeconfig").touch()
+    (suite / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
+    (suite / "test_it.py").write_text(_TESTS.format(skipped_on=skipped_on), encoding="utf-8")
+    env = {**os.environ, "KNADA_TEST_CLUSTERS": f"real={cluster}", "PYTHONPATH": str(ROOT)}
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # loading them takes longer than the tests
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(folder), *words, str(suite)]
+    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["-p", "xdist", "-n", "2"]], ids=["in one process", "in two"])
+def test_account_names_each_cluster_with_its_version_and_tests(tmp_path: Path, words: list[str]) -> None:
+    """Whichever processes ran the tests; one that chooses its cluster does not count."""
+    code, printed = _run(tmp_path, words)
+    assert (code, f"suite: {_TWO}\n" in printed) == (0, True), printed
+    assert "5 passed" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "skipped_on", "told"),
+    [
+        pytest.param(
+            [], "real", "embedded (1.2.3): 2 passed; real (1.2.3): 1 passed, 1 skipped", id="a skip"
+        ),
+        pytest.param(
+            ["-k", "embedded"],
+            "",
+            "embedded (1.2.3): 2 passed; real (not started): no test",
+            id="a cluster without tests",
+        ),
+    ],
+)
+def test_account_fails_a_run_that_is_not_the_same_everywhere(
+    tmp_path: Path, words: list[str], skipped_on: str, told: str
+) -> None:
+    """A run in which nothing failed fails nevertheless where a cluster was promised and not tested."""
+    code, printed = _run(tmp_path, words, skipped_on)
+    assert (code, f"suite: {told}\n" in printed) == (1, True), printed
+    assert "suite: not every test ran on every cluster." in printed
