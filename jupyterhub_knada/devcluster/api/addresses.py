@@ -28,7 +28,7 @@ _UNSERVED: Final = frozenset(
         "token",
     ]
 )
-"""Subresources that a real API server has."""
+"""Subresources that a real API server has: rights on them can be given, and nobody gets more than a 501."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ class Address:
     namespace: str
     name: str
     subresource: str
+
+    @property
+    def is_served(self) -> bool:
+        """Tell whether there is more behind it than a right that one may have."""
+        return self.subresource not in _UNSERVED
 
     def verb(self, method: str, *, watch: bool) -> str:
         """Give the API's verb for an HTTP method.
@@ -61,6 +66,8 @@ class Address:
         return verb
 
     def _takes(self, verb: str) -> bool:
+        if not self.is_served:
+            return bool(verb)
         if self.subresource:
             allowed = {"binding": {"create"}, "log": {"get"}}
             return verb in allowed.get(self.subresource, {"get", "update", "patch"})
@@ -74,11 +81,7 @@ class Address:
 
 
 def parse_address(path: str) -> Address | None:
-    """Read a path below `/api/v1` or `/apis/GROUP/v1`; None where it names no resource that is served.
-
-    Raises:
-        ApiError: 501 for what only a real API server has.
-    """
+    """Read a path below `/api/v1` or `/apis/GROUP/v1`; None where it names no resource that is known."""
     match path.strip("/").split("/"):
         case ["api", "v1", first, *rest]:
             return _resource("", [first, *rest])
@@ -102,9 +105,7 @@ def _resource(group: str, parts: list[str]) -> Address | None:
     if namespace and not resource.namespaced:
         return None
     name, subresource = (*more, "", "")[:2]
-    if subresource in _UNSERVED:
-        raise statuses.not_served(f"{resource.plural}/{subresource}")
-    if subresource and subresource not in resource.subresources:
+    if subresource and subresource not in resource.subresources | _UNSERVED:
         return None
     if resource.namespaced and name and not namespace:
         return None

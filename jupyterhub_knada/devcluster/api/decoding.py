@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.requests import Request
 
 Json = dict[str, Any]
-_SCHEME: Final = '"pkg/runtime/scheme.go:111"'
+SCHEME: Final = '"pkg/runtime/scheme.go:111"'
 """Where a real API server keeps its kinds; part of its sentence."""
 
 
@@ -109,5 +109,5 @@ def _check_kind(resource: kinds.Resource, body: Json) -> None:
             f" ({resource.group_version})"
         )
     else:
-        text = f'{cannot}: no kind "{kind}" is registered for version "{api_version}" in scheme {_SCHEME}'
+        text = f'{cannot}: no kind "{kind}" is registered for version "{api_version}" in scheme {SCHEME}'
     raise statuses.bad_request(text)

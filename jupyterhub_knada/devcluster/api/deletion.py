@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import admission, kinds, statuses
+from jupyterhub_knada.devcluster.api.decoding import SCHEME
 from jupyterhub_knada.devcluster.api.schema import DecodeError, Decoder, format_time
 from jupyterhub_knada.devcluster.api.store import Stored
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 FOREGROUND: Final = "foregroundDeletion"
 ORPHAN: Final = "orphan"
+_A_LIST: Final = (
+    "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct {"
+    ' APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)
 _POLICIES: Final = ("Foreground", "Background", "Orphan")
 
 
@@ -43,6 +48,8 @@ def read_options(body: Any, query: dict[str, str]) -> DeleteOptions:
     Raises:
         ApiError: 400 for a wrong type, 422 for a value that does not exist.
     """
+    if isinstance(body, list):
+        raise statuses.bad_request(_A_LIST)
     given: Json = dict(body) if isinstance(body, dict) else {}
     if not given:
         given = {key: query[key] for key in ("propagationPolicy",) if key in query}
@@ -55,7 +62,7 @@ def read_options(body: Any, query: dict[str, str]) -> DeleteOptions:
     kind = given.get("kind") or "DeleteOptions"
     if kind != "DeleteOptions":
         raise statuses.bad_request(
-            f'no kind "{kind}" is registered for version "{given.get("apiVersion", "")}"'
+            f'no kind "{kind}" is registered for version "{given.get("apiVersion", "")}" in scheme {SCHEME}'
         )
     try:
         options = Decoder().read(given, "meta.DeleteOptions")

@@ -32,6 +32,17 @@ DIFFERENCES: Final = (
         "Merging by owner of a field is a machinery of its own, and neither the hub nor the node applies.",
     ),
     Difference(
+        "Deleting a page",
+        "A deletion of many takes selectors; `limit`, `continue`, `resourceVersion`, `resourceVersionMatch`"
+        " and `sendInitialEvents` are refused with 501.",
+        "It would delete a part of what is meant, and no client that matters asks for that.",
+    ),
+    Difference(
+        "Parameters of alpha features",
+        "`shardSelector` and `ignoreStoreReadErrorWithClusterBreakingPotential` are refused with 501.",
+        "A real API server has them switched off, and then overlooks them.",
+    ),
+    Difference(
         "Kinds that are not served",
         "404, in discovery too; the table above lists what there is.",
         "What neither the hub nor the node asks for would be served by guesswork.",
@@ -81,6 +92,11 @@ DIFFERENCES: Final = (
         "Exec, attach and port-forward",
         "Refused with 501.",
         "Neither the hub nor the demo uses them.",
+    ),
+    Difference(
+        "Impersonation",
+        "Requests with `Impersonate-` headers are refused: with 403, or 501 to those who might.",
+        "Each identity here has a token of its own.",
     ),
     Difference(
         "Encryption",

@@ -78,6 +78,7 @@ def _resource_list(resources: list[kinds.Resource]) -> Json:
                 "namespaced": resource.namespaced,
                 "kind": resource.kind,
                 "verbs": sorted(resource.verbs),
+                **({"categories": ["all"]} if resource in (kinds.PODS, kinds.SERVICES) else {}),
                 **({"shortNames": list(resource.short_names)} if resource.short_names else {}),
             }
         )

@@ -7,6 +7,7 @@ knows are ignored, as a real one does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from jupyterhub_knada.devcluster.api import statuses
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.kinds import Resource
 
 Query = Mapping[str, str]
+_WRITES: Final = frozenset({"CreateOptions", "UpdateOptions", "PatchOptions"})
 _WATCH_SECONDS: Final = 1800.0
 _VALIDATIONS: Final = ("Ignore", "Strict", "Warn")
 _MATCH: Final = "resourceVersionMatch"
+_INITIAL: Final = "sendInitialEvents"
+_PAGES: Final = frozenset({"limit", "continue", "resourceVersion", _MATCH, _INITIAL})
+"""What would have a deletion see a part of a collection, or its past."""
+_LONGEST_MANAGER: Final = 128
 
 
 def flag(query: Query, name: str) -> bool:
@@ -49,19 +55,22 @@ def check_served(query: Query, verb: str) -> None:
     Raises:
         ApiError: 501.
     """
+    if verb == "deletecollection":
+        for name in _PAGES & set(query):
+            raise statuses.not_served(f"{name} for a deletion of many")
     for name in ("shardSelector", "ignoreStoreReadErrorWithClusterBreakingPotential"):
         if name in query:
             raise statuses.not_served(f"the query parameter {name}")
-    if verb == "patch" and "force" in query:
-        raise statuses.not_served("server-side apply")
 
 
 def dry_run(query: Query, kind: str) -> bool:
-    """Read `dryRun`; kind: whose option it is, as `CreateOptions`.
+    """Read `dryRun`; kind: whose option it is, as `CreateOptions`; empty for a verb that does not know it.
 
     Raises:
         ApiError: 422 for anything but `All`.
     """
+    if not kind:
+        return False
     given = query.get("dryRun", "")
     if given not in ("", "All"):
         raise statuses.invalid_options(kind, [statuses.unsupported("dryRun", [given], ("All",))])
@@ -69,16 +78,36 @@ def dry_run(query: Query, kind: str) -> bool:
 
 
 def field_validation(query: Query, kind: str) -> str:
-    """Read `fieldValidation`.
+    """Read `fieldValidation`; kind: as for `dry_run`.
 
     Raises:
         ApiError: 422 for a value that does not exist.
     """
+    if kind not in _WRITES:
+        return "Ignore"
     given = query.get("fieldValidation", "") or "Warn"
     if given not in _VALIDATIONS:
         error = statuses.unsupported("fieldValidation", given, ("", *_VALIDATIONS))
         raise statuses.invalid_options(kind, [error])
     return given
+
+
+def check_manager(query: Query, kind: str) -> None:
+    """Check `fieldManager` and `force`, which nothing here uses; kind: as for `dry_run`.
+
+    Raises:
+        ApiError: 422 for a name that is none, or force without server-side apply.
+    """
+    if kind == "PatchOptions" and "force" in query:
+        error = statuses.forbidden_value("force", "may not be specified for non-apply patch")
+        raise statuses.invalid_options(kind, [error])
+    name = query.get("fieldManager", "") if kind in _WRITES else ""
+    if len(name.encode()) > _LONGEST_MANAGER:
+        raise statuses.invalid_options(kind, [statuses.too_long("fieldManager", _LONGEST_MANAGER)])
+    for place, letter in enumerate(name):
+        if not letter.isprintable():
+            why = f"invalid character U+{ord(letter):04X} (at position {place})"
+            raise statuses.invalid_options(kind, [statuses.invalid("fieldManager", name, why)])
 
 
 def selectors(
@@ -95,8 +124,11 @@ def selectors(
     except SelectorError as error:
         raise statuses.bad_request(str(error)) from error
     known = {"metadata.name", *resource.fields}
-    if resource.namespaced or resource.plural == "persistentvolumes":
+    if resource.namespaced or not resource.own_field_words:
         known.add("metadata.namespace")
+    if resource.plural == "pods":
+        # The name that it had in the API's first version.
+        fields = tuple(replace(f, path="spec.nodeName") if f.path == "spec.host" else f for f in fields)
     for requirement in fields:
         if requirement.path not in known:
             raise statuses.bad_request(_unknown_field(resource, requirement.path))
@@ -124,24 +156,28 @@ def list_options(query: Query) -> ListOptions:
     """Read what a list was asked for.
 
     Raises:
-        ApiError: 400 for a number that is none, or options that contradict each other.
+        ApiError: 400 for a number that is none, 422 for options that contradict each other.
     """
-    match, revision = query.get(_MATCH, ""), query.get("resourceVersion", "")
+    match, revision, token = (query.get(name, "") for name in (_MATCH, "resourceVersion", "continue"))
+    limit, _ = _number(query, "limit"), _number(query, "timeoutSeconds")
     errors = []
     if match and not revision:
-        errors.append(_forbidden("is forbidden unless resourceVersion is provided"))
-    if match == "Exact" and revision == "0":
-        errors.append(_forbidden('"exact" is forbidden for resourceVersion "0"'))
+        errors.append(_forbidden(f"{_MATCH} is forbidden unless resourceVersion is provided"))
+    if match and token:
+        errors.append(_forbidden(f"{_MATCH} is forbidden when continue is provided"))
     if match not in ("", "Exact", "NotOlderThan"):
         errors.append(statuses.unsupported(_MATCH, match, ("Exact", "NotOlderThan", "")))
+    if match == "Exact" and revision == "0":
+        errors.append(_forbidden(f'{_MATCH} "exact" is forbidden for resourceVersion "0"'))
+    if _INITIAL in query:
+        errors.append(statuses.forbidden_value(_INITIAL, f"{_INITIAL} is forbidden for list"))
     if errors:
         raise statuses.invalid_options("ListOptions", errors)
-    limit = _number(query, "limit")
-    return ListOptions(limit, query.get("continue", ""), revision, match)
+    return ListOptions(max(limit, 0), token, revision, match)
 
 
 def _forbidden(why: str) -> statuses.FieldError:
-    return statuses.forbidden_value(_MATCH, f"{_MATCH} {why}")
+    return statuses.forbidden_value(_MATCH, why)
 
 
 def watch_options(query: Query) -> WatchOptions:
@@ -150,21 +186,22 @@ def watch_options(query: Query) -> WatchOptions:
     Raises:
         ApiError: 400 for a number that is none, 422 for options that contradict each other.
     """
-    seconds = _number(query, "timeoutSeconds")
-    match, initial = query.get(_MATCH, ""), flag(query, "sendInitialEvents")
+    seconds, _ = _number(query, "timeoutSeconds"), _number(query, "limit")
+    match, is_initial = query.get(_MATCH, ""), _INITIAL in query
     errors = []
-    if match and "sendInitialEvents" not in query:
-        errors.append(_forbidden("is forbidden for watch unless sendInitialEvents is provided"))
-    if "sendInitialEvents" in query and not match:
-        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        errors.append(statuses.forbidden_value(_MATCH, why))
+    if is_initial and match != "NotOlderThan":
+        errors.append(_forbidden(f"{_INITIAL} requires setting {_MATCH} to NotOlderThan"))
+    if match and not is_initial:
+        errors.append(_forbidden(f"{_MATCH} is forbidden for watch unless {_INITIAL} is provided"))
     if match not in ("", "NotOlderThan"):
         errors.append(statuses.unsupported(_MATCH, match, ("NotOlderThan",)))
+    if query.get("continue"):
+        errors.append(_forbidden(f"{_MATCH} is forbidden when continue is provided"))
     if errors:
         raise statuses.invalid_options("ListOptions", errors)
     return WatchOptions(
         revision=query.get("resourceVersion", ""),
         bookmarks=flag(query, "allowWatchBookmarks"),
         seconds=float(seconds) if seconds > 0 else _WATCH_SECONDS,
-        initial_events=initial,
+        initial_events=flag(query, _INITIAL),
     )

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 BOOKMARK_SECONDS: Final = 5.0
 """How long a watch that asked for bookmarks is silent at most; a real API server takes about a minute."""
+_WRONG_PAGE: Final = "invalid continue token: continue key is not valid"
+_BASE64: Final = re.compile(r"[A-Za-z0-9_-]", re.ASCII)
 _LAST_BOOKMARK_SECONDS: Final = 2.0
 """How long before its end a watch is told for the last time where it is."""
 
@@ -90,9 +93,12 @@ class _Token:
         try:
             found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             return cls(int(found["rv"]), str(found["start"]).rstrip("\x00"))
-        except (ValueError, KeyError, TypeError, binascii.Error) as error:
-            text = f"invalid continue token: continue key is not valid: {error}"
-            raise statuses.bad_request(text) from error
+        except binascii.Error as error:
+            place = next((i for i, letter in enumerate(text) if not _BASE64.match(letter)), len(text) - 1)
+            why = f"illegal base64 data at input byte {place}"
+            raise statuses.bad_request(f"{_WRONG_PAGE}: {why}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise statuses.bad_request(f"{_WRONG_PAGE}: {error}") from error
 
 
 def _path(stored: Stored) -> str:
@@ -126,9 +132,9 @@ def list_objects(store: Store, resource: Resource, wanted: Filter, options: List
 
 def _place(store: Store, options: ListOptions) -> tuple[int, str]:
     if options.token:
+        token = _Token.decode(options.token)
         if options.revision and options.revision != "0":
             raise statuses.bad_request("specifying resource version is not allowed when using continue")
-        token = _Token.decode(options.token)
         return (store.revision if token.revision < 0 else token.revision), token.after
     try:
         asked = parse_revision(options.revision)
