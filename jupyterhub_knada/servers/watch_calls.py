@@ -82,8 +82,12 @@ class WatchClient:
     them all, and no pod could be created any more.
     """
 
-    def __init__(self) -> None:
-        configuration = Configuration.get_default_copy()
+    def __init__(self, configuration: Configuration) -> None:
+        """Open nothing yet; needs a running event loop.
+
+        Args:
+            configuration: Where the API is and who the hub is; changed here, so it is to be a copy.
+        """
         configuration.connection_pool_maxsize = 0  # aiohttp's word for no limit
         self._client = ApiClient(configuration)
         self._api = CoreV1Api(self._client)
@@ -205,7 +209,7 @@ async def _changes(response: ClientResponse) -> AsyncIterator[tuple[str, dict[st
 
 
 async def _next_line(response: ClientResponse) -> bytes:
-    """Give the next line; none where the server has ended it, or says nothing for so long that it may be dead."""
+    """Give the next line; none where the server has ended it, or has been silent for too long."""
     try:
         return await response.content.readline()
     except ServerTimeoutError:

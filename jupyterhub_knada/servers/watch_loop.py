@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -163,8 +162,7 @@ class Watch:
         task, self._task = self._task, None
         if task is not None and task is not asyncio.current_task():
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     async def _run(self) -> None:
         while True:
@@ -232,7 +230,7 @@ class Watch:
                     self._take(kind, found)
             finally:
                 well.cancel()
-        if loop.time() - opened < _WELL_SECONDS and self.revision == revision:
+        if loop.time() - opened < min(_WELL_SECONDS, seconds / 2) and self.revision == revision:
             raise WatchError(0, "the server ended it at once")
 
     def _take(self, kind: str, found: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ import contextlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kubernetes_asyncio.client import Configuration
 from kubespawner.spawner import KubeSpawner
 from tornado.web import HTTPError
 
@@ -50,7 +51,7 @@ class _Watches:
 
     def __init__(self, label_selector: str, log: logging.Logger) -> None:
         self.loop = asyncio.get_running_loop()
-        self._client = WatchClient()
+        self._client = WatchClient(Configuration.get_default_copy())
         self.pods = PodWatch(self._client, label_selector, log)
         self._events: dict[str, EventWatch] = {}
         self._log = log
