@@ -92,6 +92,7 @@ METRICS: Final = (
     Metric(
         "First load: worst block", "ms", lambda run: run["load"]["worst_block"] * 1e3, max, goal=Goal(100.0)
     ),
+    Metric("First load: CPU of the worst block", "ms", lambda run: run["load"]["worst_block_cpu"] * 1e3, max),
     Metric("First load: CPU", "ms", lambda run: run["load"]["cpu"] * 1e3),
     Metric("First load: requests", "", lambda run: count_requests(run["load"])),
     Metric("First load: bytes received", "MB", lambda run: run["load"]["traffic"]["received"] / 1e6),
@@ -102,6 +103,7 @@ METRICS: Final = (
         max,
         goal=Goal(0.1, is_ratio=True),
     ),
+    Metric("Rest: CPU of the worst block", "ms", lambda run: run["rest"]["worst_block_cpu"] * 1e3, max),
     Metric(
         "Rest: worst block of each 10 s, mean",
         "ms",
