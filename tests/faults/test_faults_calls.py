@@ -68,12 +68,15 @@ async def fails(person: Person, verb: str, resource: str) -> None:
 
 
 async def is_never_answered(person: Person) -> None:
-    """Each try makes the pod, or finds it made; no answer arrives, and the pod does not stay."""
+    """The first try makes the pod, and no watch shows it; no answer arrives, and the pod does not stay."""
+    for kind in ("ADDED", "MODIFIED"):
+        person.place.api.hide(kind, f"jupyter-{person.name}")
     fault = person.fault("create", PODS, times=ALWAYS, is_answer_lost=True)
     told = await person.start()
     assert not told.is_ready
     assert row_of(person.name).is_seen(told.last), told.last
     await person.assert_gone()
+    person.place.api.show(f"jupyter-{person.name}")
     person.place.api.remove(fault)
     await person.assert_whole([told])
 

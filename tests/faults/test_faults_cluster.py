@@ -262,7 +262,6 @@ async def node_gone(person: Person) -> AsyncIterator[None]:
 
 CUT: Final[Mapping[str, Scenario]] = {"wstart": watches_cut_in_start, "wstop": watches_cut_in_stop}
 BAD: Final[Mapping[str, Scenario]] = {"wbroken": watches_answered_badly}
-GONE: Final[Mapping[str, Scenario]] = {"wgone": watches_answered_badly}
 BLIND: Final[Mapping[str, Scenario]] = {"wdeleted": pod_deleted_unseen}
 API: Final[Mapping[str, Scenario]] = {
     "astart": api_killed_before_the_pod,
@@ -277,17 +276,15 @@ NODE: Final[Mapping[str, Scenario]] = {
     "nstart": node_killed_before_the_pod,
     "nruns": killed_while_it_runs,
     "nstop": node_killed_before_the_deletion,
+    "ngone": node_gone,
 }
-LOST: Final[Mapping[str, Scenario]] = {"ngone": node_gone}
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     **CUT,
     **BAD,
-    **GONE,
     **BLIND,
     **API,
     **BOTH,
     **NODE,
-    **LOST,
 }
 
 
@@ -303,11 +300,12 @@ class Strokes:
         """Cut all watches."""
         assert self._place.api.cut_watches()
 
-    async def cut_and_answer(self, *statuses: int) -> None:
-        """Cut all watches; that of the pods meets these answers before it is open again."""
+    async def cut_and_answer_badly(self) -> None:
+        """Cut all watches; that of the pods meets three bad answers before it is open again."""
+        answers = ((429, "TooManyRequests"), (500, "InternalError"), (410, "Expired"))
         faults = [
-            self._place.api.add(Fault("watch", "pods", OURS, status=status, message="not now", reason=reason))
-            for status, reason in ((status, "Expired" if status == 410 else "") for status in statuses)
+            self._place.api.add(Fault("watch", "pods", OURS, status=status, reason=reason, message="not now"))
+            for status, reason in answers
         ]
         await self.cut()
         for fault in faults:
@@ -368,13 +366,11 @@ async def play_rows(rows: Sequence[Row], place: Place, cluster: WholeCluster) ->
     do = Strokes(place, cluster)
     parts = (
         (CUT, do.cut, None),
-        (BAD, lambda: do.cut_and_answer(429, 500), None),
-        (GONE, lambda: do.cut_and_answer(410), None),
+        (BAD, do.cut_and_answer_badly, None),
         (BLIND, do.blind, do.see),
         (API, do.kill_api, do.start_api),
         (BOTH, do.kill_both, do.start_api),
         (NODE, do.kill_node, do.start_node),
-        (LOST, do.kill_node, do.start_node),
     )
     ended: Outcomes = {}
     for scenarios, strike, mend in parts:

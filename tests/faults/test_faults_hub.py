@@ -113,7 +113,7 @@ async def before_it_sees_the_end(person: Person) -> AsyncIterator[None]:
     await eventually(is_gone)
     assert (await person.server())["pending"] == "stop"
     yield
-    person.place.api.show_all()
+    person.place.api.show(f"jupyter-{person.name}")
     await _drop(asking)
 
 

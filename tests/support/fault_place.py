@@ -31,6 +31,8 @@ TEAMS = ("alfa", "full", "late")
 """`full` has no room for a home, `late` needs a node with the label `pool=late`."""
 _SERVER = Path(__file__).with_name("tiny_server.py")
 _PORT = 8888
+_LOOK_SECONDS = 0.2
+"""Between two looks at hub and cluster: many are looked at at the same time."""
 
 _CONFIG = """
 import sys
@@ -219,7 +221,7 @@ class Person:
         async def rests() -> bool:
             return not (await self.server()).get("pending")
 
-        await eventually(rests)
+        await eventually(rests, every=_LOOK_SECONDS)
         return await self.server()
 
     async def stop(self) -> None:
@@ -236,7 +238,7 @@ class Person:
             return is_idle and not await self.all_pods() and not self.processes()
 
         try:
-            await eventually(is_gone, seconds=40)
+            await eventually(is_gone, seconds=40, every=_LOOK_SECONDS)
         except TimeoutError as late:
             raise AssertionError(await self._describe()) from late
 
@@ -283,7 +285,7 @@ class Person:
             return len(pods) == int(agreed["is_running"])
 
         try:
-            await eventually(agrees, seconds=30)
+            await eventually(agrees, seconds=30, every=_LOOK_SECONDS)
         except TimeoutError as late:
             raise AssertionError(await self._describe()) from late
         homes = [claim["metadata"]["namespace"] for claim in await self.claims()]

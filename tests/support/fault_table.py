@@ -131,7 +131,7 @@ ROWS: Final = (
     Row(
         CALLS,
         "cdeafpod",
-        "the pod is made, and no answer ever comes",
+        "the pod is made, and neither answer nor watch ever says so",
         "Kubernetes does not answer the hub. Try again in a minute; if it stays so, tell whoever runs this "
         "hub.",
         "The hub deletes the pod, which may be there, before it says so.",
@@ -236,13 +236,12 @@ ROWS: Final = (
     Row(HUB, "hstore", "the pod is gone, nothing is stored yet", _STOPPED, _FORGOTTEN),
     Row(CLUSTER, "wstart", "every watch is cut in mid-start", "Nothing.", _RESUMED),
     Row(CLUSTER, "wstop", "every watch is cut in mid-stop", "Nothing.", _RESUMED),
-    Row(CLUSTER, "wbroken", "a watch is cut, and answered by 429 and 500", _LONGER, _RESUMED),
     Row(
         CLUSTER,
-        "wgone",
-        "a watch is cut for so long that the API server has forgotten: 410",
+        "wbroken",
+        "a watch is cut, and answered by 429, by 500 and, as the API server has forgotten, by 410",
         _LONGER,
-        "The hub lists the pods once, and watches on from there.",
+        "The hub tries again, then lists the pods once, and watches on from there.",
     ),
     Row(
         CLUSTER,

@@ -173,9 +173,9 @@ class FaultyApi:
         """Leave the watch events of one kind, e.g. `DELETED`, about one object out of all watches."""
         self._hidden.add((kind, name))
 
-    def show_all(self) -> None:
-        """Leave nothing out of watches any more."""
-        self._hidden.clear()
+    def show(self, name: str) -> None:
+        """Leave nothing about an object out of watches any more."""
+        self._hidden = {hidden for hidden in self._hidden if hidden[1] != name}
 
     def cut_watches(self) -> int:
         """Break the connection of every open watch; give how many there were."""
