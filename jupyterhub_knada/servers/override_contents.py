@@ -14,7 +14,10 @@ from jupyterhub_knada.errors import Code
 from jupyterhub_knada.servers.override_rules import (
     BOUNDED_RESOURCES,
     CONTAINER_KEYS,
+    CONTAINER_REASONS,
+    HANDLER_REASONS,
     POD_KEYS,
+    POD_REASONS,
     SECONDS,
     SIZES,
     is_extended_resource,
@@ -33,7 +36,12 @@ from jupyterhub_knada.servers.override_walk import (
 )
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.images import parse_image
-from jupyterhub_knada.teams.names import reserved_annotation, reserved_label, reserved_variable
+from jupyterhub_knada.teams.names import (
+    reserved_annotation,
+    reserved_label,
+    reserved_taint,
+    reserved_variable,
+)
 from jupyterhub_knada.teams.quantities import QuantityError
 from jupyterhub_knada.teams.quoting import got
 
@@ -153,7 +161,7 @@ def _seconds(name: str, value: Any) -> Iterable[Fault]:
 
 
 def _pod_config(name: str, value: Any) -> Iterable[Fault]:
-    yield from _only(POD_KEYS)(name, value)
+    yield from _only(POD_KEYS, POD_REASONS)(name, value)
     for key, content in items(value):
         if camel(key) != "terminationGracePeriodSeconds" or content is None:
             continue
@@ -172,8 +180,8 @@ def _lifecycle_hooks(_: str, value: Any) -> Iterable[Fault]:
             yield not_a_mapping(handlers, hook).below((hook,))
         for handler, action in items(handlers):
             if camel(handler) not in _HANDLERS:
-                # The node would send the request, past every network policy.
-                yield not_among(handler, _HANDLERS, "a handler").below((hook, handler))
+                why = HANDLER_REASONS.get(camel(handler))
+                yield not_among(handler, _HANDLERS, "a handler", why).below((hook, handler))
             elif not is_mapping_or_null(action):
                 yield not_a_mapping(action, handler).below((hook, handler))
 
@@ -188,13 +196,20 @@ def _tolerations(_: str, value: Any) -> Iterable[Fault]:
             message, rule = "a toleration of every taint", "a profile's toleration names the taint by its key"
             remedy = "add key: nodes that are kept free for others would be taken, too"
             yield Fault(Code.OWNED_OVERRIDE, message, rule, remedy, (place,))
+        elif isinstance(taint, str) and (fault := reserved_taint(taint)):
+            spelling = next(key for key in keys(toleration) if camel(key) == "key")
+            yield fault.below((place, spelling))
 
 
-def _only(allowed: frozenset[str]) -> Callable[[str, Any], Iterable[Fault]]:
+def _only(allowed: frozenset[str], reasons: Mapping[str, str]) -> Callable[[str, Any], Iterable[Fault]]:
     def check(name: str, value: Any) -> Iterable[Fault]:
         for key in keys(value):
             if camel(key) not in allowed:
-                yield not_among(key, allowed, f"a part of {name}").below((key,))
+                # The Python client spells hostIPC host_ipc.
+                why = next(
+                    (told for part, told in reasons.items() if part.lower() == camel(key).lower()), None
+                )
+                yield not_among(key, allowed, f"a part of {name}", why).below((key,))
 
     return check
 
@@ -242,7 +257,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any], Iterable[Fault]]]] = MappingPro
         **dict.fromkeys(SECONDS, _seconds),
         "environment": _environment,
         "extra_annotations": _reserved_names(reserved_annotation),
-        "extra_container_config": _only(CONTAINER_KEYS),
+        "extra_container_config": _only(CONTAINER_KEYS, CONTAINER_REASONS),
         "extra_labels": _reserved_names(reserved_label),
         "extra_pod_config": _pod_config,
         "extra_resource_guarantees": _resources,

@@ -69,6 +69,7 @@ PASSED: Final = frozenset(
 _HOME: Final = "the home is the platform's: use storage"
 _WHOSE: Final = "it decides whose server and home this is"
 _PRIVILEGE: Final = "it could raise the server's privileges"
+_BESIDE: Final = "containers beside the server pass its bounds and could raise privileges"
 _WIRING: Final = "it is how the hub reaches its servers: set it in the hub's configuration"
 _HUB: Final = "it is about the hub, not about one profile: set it in the hub's configuration"
 _CODE: Final = "it is code: set it in the hub's configuration"
@@ -114,8 +115,8 @@ OWNED: Final[Mapping[str, str]] = MappingProxyType(
         "allow_privilege_escalation": _PRIVILEGE,
         "container_security_context": _PRIVILEGE,
         "pod_security_context": _PRIVILEGE,
-        "init_containers": "containers beside the server pass its bounds and could raise privileges",
-        "extra_containers": "containers beside the server pass its bounds and could raise privileges",
+        "init_containers": _BESIDE,
+        "extra_containers": _BESIDE,
         "priority_class_name": "it could push other teams' servers out",
         "scheduler_name": _HUB,
         # the hub's own secrets and scopes
@@ -188,10 +189,54 @@ POD_KEYS: Final = frozenset(
 )
 """Of `extra_pod_config`; the rest of a pod's spec could raise privileges or pass bounds."""
 
+_NODE: Final = "it is the node's, and Pod Security 'restricted' keeps servers from it"
+_PROBE: Final = "the node would send the request, past every network policy"
+POD_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "automountServiceAccountToken": "a server never gets a token for Kubernetes",
+        "containers": _BESIDE,
+        "ephemeralContainers": _BESIDE,
+        "hostIPC": _NODE,
+        "hostNetwork": _NODE,
+        "hostPID": _NODE,
+        "hostUsers": _PRIVILEGE,
+        "initContainers": _BESIDE,
+        "nodeName": "it would pass the scheduler: use nodeSelector",
+        "priorityClassName": "it could push other teams' servers out",
+        "runtimeClassName": _PRIVILEGE,
+        "securityContext": f"{_PRIVILEGE}, and Pod Security 'restricted' asks for the platform's own",
+        "serviceAccount": "it is the team's identity: use serviceAccount of the team",
+        "serviceAccountName": "it is the team's identity: use serviceAccount of the team",
+        "volumes": "volumes stand under volumes of the override",
+    }
+)
+"""Why not, for the rest of a pod's spec that somebody may well try; Pod Security's fields are all here."""
+
 CONTAINER_KEYS: Final = frozenset(
     {"stdin", "terminationMessagePath", "terminationMessagePolicy", "tty", "workingDir"}
 )
 """Of `extra_container_config`; the rest could raise privileges, pass bounds or read secrets."""
+
+CONTAINER_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "envFrom": "secrets are read by their name",
+        "lifecycle": "handlers stand under lifecycle_hooks",
+        "livenessProbe": _PROBE,
+        "ports": "a port of the node is no server's, and Pod Security 'restricted' forbids it",
+        "readinessProbe": _PROBE,
+        "resources": "bounds hold for sizes under their own names",
+        "securityContext": f"{_PRIVILEGE}, and Pod Security 'restricted' asks for the platform's own",
+        "startupProbe": _PROBE,
+        "volumeDevices": "a device is the node's disk",
+        "volumeMounts": "mounts stand under volume_mounts",
+    }
+)
+"""Why not, for the rest of a container's."""
+
+HANDLER_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    dict.fromkeys(("httpGet", "tcpSocket"), f"{_PROBE}: use 'exec' or 'sleep'")
+)
+"""Why a handler of a container's life is no request."""
 
 BOUNDED_RESOURCES: Final = frozenset({"cpu", "memory"})
 """Not among extra resources: they have keys of their own, which bounds hold for."""

@@ -49,12 +49,12 @@ def is_mapping_or_null(value: Any) -> bool:
     return value is None or isinstance(value, Mapping)
 
 
-def not_among(key: str, allowed: Iterable[str], what: str) -> Fault:
-    """Say that a key is not one that a profile may write, and which are."""
+def not_among(key: str, allowed: Iterable[str], what: str, why: str | None = None) -> Fault:
+    """Say that a key is not one that a profile may write, and why not, or which are."""
     names = sorted(allowed)
-    meant = suggestion(key, names)
+    meant = None if why else suggestion(key, names)
     remedy = f"did you mean {meant!r}?" if meant else "remove it"
-    rule = f"a profile may say {listed(names)}"
+    rule = why or f"a profile may say {listed(names)}"
     return Fault(Code.OWNED_OVERRIDE, f"not {what} for a profile {got(key)}", rule, remedy, at_key=True)
 
 

@@ -461,13 +461,13 @@ REFUSED: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
         {"extra_pod_config": {"hostNetwork": True}},
         Code.OWNED_OVERRIDE,
         ("extra_pod_config", "hostNetwork"),
-        "a profile may say",
+        "keeps servers from it",
     ),
     "a security context by the back door": (
         {"extra_container_config": {"security_context": {"privileged": True}}},
         Code.OWNED_OVERRIDE,
         ("extra_container_config", "security_context"),
-        "a profile may say",
+        "asks for the platform's own",
     ),
 }
 
