@@ -87,6 +87,10 @@ def _added_peak(run: Json) -> float:
     return float(peak - run["load"]["memory_before"]) / 1e6
 
 
+def _hub_peak(run: Json) -> float:
+    return float(max(run[part]["memory_peak"] for part in ("start", "busy", "rest"))) / 1e6
+
+
 METRICS: Final = (
     Metric("First load: time until all pods are known", "s", lambda run: run["load"]["took"]),
     Metric(
@@ -94,7 +98,7 @@ METRICS: Final = (
     ),
     Metric("First load: CPU of the worst block", "ms", lambda run: run["load"]["worst_block_cpu"] * 1e3, max),
     Metric("First load: CPU", "ms", lambda run: run["load"]["cpu"] * 1e3),
-    Metric("First load: requests", "", lambda run: count_requests(run["load"])),
+    Metric("First load: requests", "", lambda run: float(count_requests(run["load"]))),
     Metric("First load: bytes received", "MB", lambda run: run["load"]["traffic"]["received"] / 1e6),
     Metric(
         "Rest: worst block",
@@ -142,14 +146,14 @@ HUB_METRICS: Final = (
     Metric("Rest: worst block", "ms", lambda run: run["rest"]["worst_block"] * 1e3, max),
     Metric("Rest: CPU per 10 s", "ms", lambda run: run["rest"]["cpu_per_10_s"] * 1e3),
     Metric("Memory of the hub", "MB", lambda run: run["rest"]["memory"] / 1e6),
-    Metric("Memory of the hub at its peak", "MB", lambda run: run["start"]["memory_peak"] / 1e6),
+    Metric("Memory of the hub at its peak", "MB", _hub_peak),
 )
 
 NAMESPACE_METRICS: Final = (
-    Metric("First load: requests", "", lambda run: count_requests(run["load"])),
+    Metric("First load: requests", "", lambda run: float(count_requests(run["load"]))),
     Metric("First load: CPU", "ms", lambda run: run["load"]["cpu"] * 1e3, goal=Goal(1.25, is_ratio=True)),
     Metric("First load: worst block", "ms", lambda run: run["load"]["worst_block"] * 1e3, max),
-    Metric("Open watches", "", lambda run: count_requests(run["load"], "watch"), goal=Goal(1.0)),
+    Metric("Open watches", "", lambda run: float(count_requests(run["load"], "watch")), goal=Goal(1.0)),
     Metric("Rest: CPU per 10 s", "ms", lambda run: run["rest"]["cpu_per_10_s"] * 1e3),
     Metric("Memory that watching adds", "MB", _added_memory),
 )
@@ -182,8 +186,9 @@ def select(runs: Iterable[Json], **wanted: object) -> list[Json]:
 
 
 def show_number(number: float) -> str:
-    """Write a number with three digits that count, and no more decimals than two."""
+    """Write a number with the digits that count: three, or two below 1."""
     if not math.isfinite(number):
         return "∞"
-    decimals = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2
-    return f"{number:,.{decimals}f}"
+    if number >= 100 or number.is_integer():
+        return f"{number:,.0f}"
+    return f"{number:.3g}" if number >= 1 else f"{number:.2g}"

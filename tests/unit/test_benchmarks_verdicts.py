@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +13,13 @@ from rich.console import Console
 
 from benchmarks.fleet import ALL, EACH, Fleet, build_events, build_pod
 from benchmarks.metering import name_request
-from benchmarks.tables import build_table, comparisons, missed
+from benchmarks.tables import build_table, comparisons, missed, to_markdown
 from benchmarks.variants import KNADA, STOCK, VARIANTS
 from benchmarks.verdicts import METRICS, Goal, Row, compare, ratio, show_number
 
 Json = dict[str, Any]
 MB = 1_000_000
+RESULTS = Path(__file__).parents[2] / "docs" / "_static" / "benchmarks"
 
 
 def _run(spawner: str, account: str = ALL, namespaces: int = 100, **changes: Any) -> Json:
@@ -26,6 +29,7 @@ def _run(spawner: str, account: str = ALL, namespaces: int = 100, **changes: Any
     load = {
         "took": 0.01 * factor,
         "worst_block": 0.01 * factor,
+        "worst_block_cpu": 0.01 * factor,
         "cpu": 0.02 * factor,
         "memory_before": 130 * MB,
         "memory_peak": 130 * MB + factor * MB,
@@ -35,6 +39,7 @@ def _run(spawner: str, account: str = ALL, namespaces: int = 100, **changes: Any
     rest = {
         "seconds": 60.0,
         "worst_block": 0.01 * factor,
+        "worst_block_cpu": 0.01 * factor,
         "worst_blocks_by_10_s": [0.01 * factor, 0.0],
         "cpu_per_10_s": 0.01 * factor,
         "memory": 130 * MB + factor * MB,
@@ -109,7 +114,7 @@ def test_missed_names_table_number_and_goal() -> None:
     assert len(told) == 2
     assert told[0] == (
         "Watching 3000 pods in 100 namespaces, one watch for all namespaces (ClusterRole): "
-        "Rest: full lists per minute: 1.00 , ratio 0.17, goal ≤ 0"
+        "Rest: full lists per minute: 1, ratio 0.17, goal ≤ 0"
     )
 
 
@@ -133,13 +138,13 @@ def test_table_shows_both_numbers_their_ratio_and_the_verdict() -> None:
     Console(file=shown, width=120).print(build_table(title, columns, rows))
     lines = {line.split("│")[1].strip(): line for line in shown.getvalue().splitlines() if "│" in line}
     cells = [cell.strip() for cell in lines["Rest: worst block"].split("│")[2:-1]]
-    assert cells == ["1,000 ms", "500 ms", "0.50", "ratio ≤ 0.1", "NO"]
+    assert cells == ["1,000 ms", "500 ms", "0.5", "ratio ≤ 0.1", "NO"]
     assert lines["Rest: CPU per 10 s"].split("│")[-2].strip() == "yes"
 
 
 @pytest.mark.parametrize(
     ("number", "shown"),
-    [(0.0, "0.00"), (0.123, "0.12"), (12.34, "12.3"), (1234.5, "1,234"), (math.inf, "∞")],
+    [(0.0, "0"), (0.00234, "0.0023"), (6.0, "6"), (12.34, "12.3"), (1234.5, "1,234"), (math.inf, "∞")],
 )
 def test_show_number_has_the_digits_that_count(number: float, shown: str) -> None:
     """Nobody measures more."""
@@ -186,3 +191,12 @@ def test_events_belong_to_their_pod_and_are_as_many_as_asked_for() -> None:
     assert {event["involvedObject"]["name"] for event in events} == {"jupyter-u1"}
     assert ["eventTime" in event for event in events] == [True, False]
     assert len({event["metadata"]["name"] for event in events}) == 2
+
+
+def test_tables_of_the_docs_are_those_of_the_numbers() -> None:
+    """What the docs show is what was measured, and it was all of it."""
+    results = json.loads((RESULTS / "watching.json").read_text(encoding="utf-8"))
+    assert (RESULTS / "watching-tables.txt").read_text(encoding="utf-8") == to_markdown(results)
+    assert results["parameters"]["pods"] >= 3000
+    assert max(results["parameters"]["namespaces"]) >= 100
+    assert len(results["hub"]) == len(VARIANTS)
