@@ -182,6 +182,8 @@ def tell_home_refusal(namespace: str, answer: str, message: str) -> str:
     limits = re.search(r"(maximum|minimum) storage usage per", message)
     if limits:
         return f"{start}: no home of this size is allowed there. {_ADMINS}"
+    if "cannot create resource" in message:
+        return f"{start}: the hub has no right to make homes there. {_ADMINS}"
     told = tell_refusal(namespace, answer, message)
     return told.replace(_takes_not(namespace), start, 1)
 

@@ -100,6 +100,14 @@ async def test_pod_over_quota_is_forbidden(
     assert answer.refusal == (403, "Forbidden", f'pods "two" is forbidden: {sentence}')
 
 
+async def test_pod_that_does_not_say_how_much_disk_it_wants_is_taken(
+    api: KubernetesApi, namespace: str
+) -> None:
+    """A quota asks for CPU and memory only; of the node's disk nobody has to say anything."""
+    await _quota(api, namespace, {"limits.ephemeral-storage": "1Gi", "requests.ephemeral-storage": "1Gi"})
+    assert (await api.post(f"/api/v1/namespaces/{namespace}/pods", pod())).status == 201
+
+
 async def test_pod_without_limits_under_quota_is_forbidden(api: KubernetesApi, namespace: str) -> None:
     """Where a quota limits memory, every pod has to say how much it wants."""
     await _quota(api, namespace, {"limits.memory": "1Gi", "requests.cpu": "1"})

@@ -52,7 +52,7 @@ BROKEN: Final = {
     Right("events", "watch"): "The hub may not watch events in namespace {namespace}",
     Right("persistentvolumeclaims", "get"): "Your home cannot be looked up in namespace {namespace}",
     Right("persistentvolumeclaims", "list"): "Your home cannot be looked up in namespace {namespace}",
-    Right("persistentvolumeclaims", "create"): "does not make your home in namespace {namespace}",
+    Right("persistentvolumeclaims", "create"): "the hub has no right to make homes there",
 }
 """What is told of a start and a stop without a right: to the server's owner, or in the log."""
 

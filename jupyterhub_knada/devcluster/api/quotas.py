@@ -185,7 +185,7 @@ def _require_amounts(request: Request, pod: Json, quota: str, hard: dict[str, st
         given |= set(resources.get("requests", {}))
         given |= {f"limits.{name}" for name in resources.get("limits", {})}
         for name in hard:
-            if _is_compute(name) and name not in given:
+            if _has_to_be_said(name) and name not in given:
                 missing.setdefault(name, []).append(container["name"])
     if missing:
         told = "; ".join(f"{name} for: {','.join(owners)}" for name, owners in sorted(missing.items()))
@@ -193,5 +193,5 @@ def _require_amounts(request: Request, pod: Json, quota: str, hard: dict[str, st
         raise statuses.forbidden(request.resource, pod["metadata"]["name"], why)
 
 
-def _is_compute(name: str) -> bool:
-    return name.removeprefix("requests.").removeprefix("limits.") in _COMPUTE
+def _has_to_be_said(name: str) -> bool:
+    return name.removeprefix("requests.").removeprefix("limits.") in ("cpu", "memory")
