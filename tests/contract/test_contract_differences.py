@@ -38,6 +38,7 @@ class Seen:
     content_type: str = ""
 
 
+_OLD_ANNOTATION = "seccomp.security.alpha.kubernetes.io/pod"
 _IN = "/api/v1/namespaces/{ns}"
 REQUESTS = [
     Seen(
@@ -115,12 +116,28 @@ REQUESTS = [
         {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}},
     ),
     Seen(
-        "Resources of a whole pod",
+        "Parts of pods and volumes",
         "POST",
-        f"{_IN}/pods",
+        f"{_IN}/pods?dryRun=All&resources",
         501,
         201,
         pod(resources={"limits": {"memory": "1Gi"}}),
+    ),
+    Seen(
+        "Parts of pods and volumes",
+        "POST",
+        f"{_IN}/pods?dryRun=All&windows",
+        501,
+        201,
+        pod(os={"name": "windows"}),
+    ),
+    Seen(
+        "Parts of pods and volumes",
+        "POST",
+        f"{_IN}/pods?dryRun=All&annotation",
+        501,
+        201,
+        pod() | {"metadata": {"name": "p", "annotations": {_OLD_ANNOTATION: "runtime/default"}}},
     ),
     Seen("Exec, attach and port-forward", "POST", f"{_IN}/pods/absent/exec", 501, 404),
 ]

@@ -17,6 +17,7 @@ from jupyterhub_knada.devcluster.api import (
     quotas,
     service_addresses,
     statuses,
+    unserved,
 )
 from jupyterhub_knada.devcluster.api.quality import quality_class
 
@@ -42,6 +43,7 @@ def prepare(store: Store, request: Request, body: Json) -> None:
         ApiError: 403 or 404 for a namespace that is ending or missing, 403 for a missing service account.
     """
     _require_namespace(store, request, body)
+    unserved.refuse(request.resource, body)
     match request.resource.kind:
         case "Pod":
             _prepare_pod(store, request, body)
@@ -113,6 +115,10 @@ def _prepare_pod(store: Store, request: Request, pod: Json) -> None:
     if not spec.get("imagePullSecrets") and found.body.get("imagePullSecrets"):
         spec["imagePullSecrets"] = found.body["imagePullSecrets"]
     _prioritize(request, pod)
+    if spec.get("runtimeClassName"):
+        named = statuses.go_quote(spec["runtimeClassName"])
+        why = f"pod rejected: RuntimeClass {named} not found"
+        raise statuses.forbidden(request.resource, pod["metadata"].get("name", ""), why)
     _tolerate_outages(spec)
 
 
@@ -132,9 +138,7 @@ def _tolerate_outages(spec: Json) -> None:
 
 
 def _refuse_unserved(spec: Json) -> None:
-    """Refuse what the scheduler and quotas here would have to honour and do not know."""
-    if spec.get("resources"):
-        raise statuses.not_served("resources of a whole pod")
+    """Refuse what the scheduler here would have to honour and does not know."""
     affinity = spec.get("affinity", {})
     for kind in ("podAffinity", "podAntiAffinity"):
         if affinity.get(kind, {}).get("requiredDuringSchedulingIgnoredDuringExecution"):
@@ -144,6 +148,7 @@ def _refuse_unserved(spec: Json) -> None:
         raise statuses.not_served("required topology spread constraints")
 
 
+_PREEMPTS: Final = "PreemptLowerPriority"
 _PRIORITIES: Final = {"": 0, "system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
@@ -154,8 +159,17 @@ def _prioritize(request: Request, pod: Json) -> None:
     if wanted not in _PRIORITIES:
         name = pod["metadata"].get("name", "")
         raise statuses.forbidden(request.resource, name, f"no PriorityClass with name {wanted} was found")
-    spec["priority"] = _PRIORITIES[wanted]
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    name, priority = pod["metadata"].get("name", ""), _PRIORITIES[wanted]
+    for key, told, computed in (
+        ("priority", "integer value of priority", priority),
+        ("preemptionPolicy", "string value of PreemptionPolicy", _PREEMPTS),
+    ):
+        given = spec.get(key, computed)
+        if given != computed:
+            why = f"the {told} ({given}) must not be provided in pod spec; priority admission controller"
+            why += f" computed {computed} from the given PriorityClass name"
+            raise statuses.forbidden(request.resource, name, why)
+    spec["priority"], spec["preemptionPolicy"] = priority, _PREEMPTS
 
 
 def _tolerates_eviction(toleration: Json, key: str) -> bool:

@@ -32,6 +32,7 @@ _CONSTANTS: Final[dict[str, Json]] = {
     "core.ContainerPort": {"protocol": "TCP"},
     "core.Probe": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
     "core.HTTPGetAction": {"path": "/", "scheme": "HTTP"},
+    "core.GRPCAction": {"service": ""},
     "core.ObjectFieldSelector": {"apiVersion": "v1"},
     "core.SecretVolumeSource": {"defaultMode": 420},
     "core.ConfigMapVolumeSource": {"defaultMode": 420},

@@ -48,9 +48,12 @@ DIFFERENCES: Final = (
         "What neither the hub nor the node asks for would be served by guesswork.",
     ),
     Difference(
-        "Resources of a whole pod",
-        "`spec.resources` of a pod is refused with 501; that of its containers is served.",
-        "Quotas, limit ranges and the scheduler would have to count by it, and KubeSpawner does not set it.",
+        "Parts of pods and volumes",
+        "Refused with 501 by their names: volumes of clouds and of images, generic ephemeral volumes, block"
+        " devices, resource claims, resources of a whole pod, ephemeral containers, readiness gates, pods of"
+        " Windows, annotations that have become fields.",
+        "Nothing here would honour or check them; all others come back as they were sent, or are refused as"
+        " by a real API server.",
     ),
     Difference(
         "Admission webhooks and policies",

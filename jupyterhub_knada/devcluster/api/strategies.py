@@ -52,6 +52,10 @@ def _first_status(resource: kinds.Resource, body: Json) -> None:
     match resource.kind:
         case "Pod":
             body["status"] = {"phase": "Pending", "qosClass": quality_class(body["spec"])}
+            if body["spec"]["terminationGracePeriodSeconds"] < 0:
+                body["spec"]["terminationGracePeriodSeconds"] = 1
+            if body["spec"].get("schedulingGates"):
+                body["status"]["conditions"] = [_gated(body["metadata"]["creationTimestamp"])]
         case "PersistentVolumeClaim":
             body["status"] = {"phase": "Pending"}
         case "PersistentVolume":
@@ -71,6 +75,17 @@ def _first_status(resource: kinds.Resource, body: Json) -> None:
             body["status"] = {"loadBalancer": {}}
         case _:
             pass
+
+
+def _gated(moment: str) -> Json:
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": moment,
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+    }
 
 
 def carry_over(request: Request, new: Json, old: Json) -> None:

@@ -150,7 +150,7 @@ def _reference(source: Json, kind: str, path: str) -> list[FieldError]:
             text = f"error converting fieldPath: field label not supported: {field}"
             return [invalid(f"{path}.fieldPath", field, text)]
         case "resourceFieldRef":
-            return [] if source.get("resource") else [required(f"{path}.resource")]
+            return _resource_field(source.get("resource", ""), path)
         case _:
             errors = [] if source.get("name") else [required(f"{path}.name")]
             key = source.get("key", "")
@@ -159,11 +159,25 @@ def _reference(source: Json, kind: str, path: str) -> list[FieldError]:
             return errors + told(f"{path}.key", key, names.data_key_errors(key))
 
 
+def _resource_field(resource: str, path: str) -> list[FieldError]:
+    if not resource:
+        return [required(f"{path}.resource")]
+    if resource in _RESOURCE_FIELDS or resource.startswith(("limits.hugepages-", "requests.hugepages-")):
+        return []
+    return [unsupported(f"{path}.resource", resource, _RESOURCE_FIELDS)]
+
+
+_RESOURCE_FIELDS: Final = tuple(
+    f"{kind}.{name}" for kind in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory")
+)
+
+
 def _variables_from(items: list[Json], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, item in enumerate(items):
         given = [key for key in ("configMapRef", "secretRef") if key in item]
-        errors += [required(f"{path}[{index}].{key}.name") for key in given if not item[key].get("name")]
+        for key in given:
+            errors += named(f"{path}[{index}].{key}.name", item[key].get("name", ""), label=False)
         if item.get("prefix"):
             errors += told(f"{path}[{index}].prefix", item["prefix"], names.env_name_errors(item["prefix"]))
         if not given:

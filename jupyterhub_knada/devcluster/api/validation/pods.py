@@ -6,7 +6,6 @@ Source: `pkg/apis/core/validation/validation.go` of 1.36.
 from __future__ import annotations
 
 import copy
-import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import names
@@ -18,7 +17,7 @@ from jupyterhub_knada.devcluster.api.statuses import (
     required,
     unsupported,
 )
-from jupyterhub_knada.devcluster.api.validation import containers
+from jupyterhub_knada.devcluster.api.validation import containers, pod_parts
 from jupyterhub_knada.devcluster.api.validation.fields import named, one_of, told
 from jupyterhub_knada.devcluster.api.validation.metadata import check_labels
 
@@ -45,10 +44,7 @@ def check_pod(pod: Json) -> list[FieldError]:
     policies = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
     errors += one_of("spec.dnsPolicy", spec["dnsPolicy"], policies)
     errors += check_labels(spec.get("nodeSelector", {}), "spec.nodeSelector")
-    errors += _security(spec.get("securityContext", {}))
-    for index, secret in enumerate(spec.get("imagePullSecrets", [])):
-        if not secret.get("name"):
-            errors.append(required(f"spec.imagePullSecrets[{index}].name"))
+    errors += pod_parts.check(spec)
     errors += _affinity(spec.get("affinity", {}).get("nodeAffinity", {}))
     for key in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
         if spec.get(key):
@@ -100,6 +96,7 @@ def _volume_source(volume: Json, path: str) -> list[FieldError]:
         errors.append(required(f"{path}.{sources[0]}.{field}"))
     if sources[0] == "nfs":
         errors += [required(f"{path}.nfs.{key}") for key in ("server", "path") if not source.get(key)]
+    errors += pod_parts.check_source(sources[0], source, f"{path}.{sources[0]}")
     mode = source.get("defaultMode")
     if mode is not None and not 0 <= mode <= _ALL_BITS:
         text = "must be a number between 0 and 0777 (octal), both inclusive"
@@ -110,23 +107,6 @@ def _volume_source(volume: Json, path: str) -> list[FieldError]:
             for key in ("key", "path")
             if not item.get(key) and sources[0] in ("secret", "configMap")
         ]
-    return errors
-
-
-def _security(context: Json) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for key in ("runAsUser", "runAsGroup", "fsGroup"):
-        value = context.get(key)
-        if value is not None and not 0 <= value <= _INT32:
-            text = f"must be between 0 and {_INT32}, inclusive"
-            errors.append(invalid(f"spec.securityContext.{key}", value, text))
-    for index, group in enumerate(context.get("supplementalGroups", [])):
-        if not 0 <= group <= _INT32:
-            text = f"must be between 0 and {_INT32}, inclusive"
-            errors.append(invalid(f"spec.securityContext.supplementalGroups[{index}]", group, text))
-    change = context.get("fsGroupChangePolicy")
-    if change is not None:
-        errors += one_of("spec.securityContext.fsGroupChangePolicy", change, ("Always", "OnRootMismatch"))
     return errors
 
 
@@ -181,7 +161,7 @@ def _tolerations(tolerations: list[Json]) -> list[FieldError]:
             wrong = names.label_value_errors(value)
             errors += [invalid(f"{path}.operator", value, ";".join(wrong))] if wrong else []
         elif operator != "Exists":
-            errors.append(unsupported(f"{path}.operator", operator, ("Equal", "Exists")))
+            errors.append(unsupported(f"{path}.operator", operator, ("Equal", "Exists", "Lt", "Gt")))
         elif value:
             errors.append(
                 invalid(f"{path}.operator", value, "value must be empty when `operator` is 'Exists'")
@@ -240,7 +220,7 @@ def check_pod_status(new: Json, old: Json) -> list[FieldError]:
     status = new["status"]
     errors: list[FieldError] = []
     for index, item in enumerate(status.get("podIPs", [])):
-        errors += _address(f"status.podIPs[{index}]", item.get("ip", ""))
+        errors += pod_parts.is_address(f"status.podIPs[{index}]", item.get("ip", ""))
     if status.get("nominatedNodeName"):
         errors += named("status.nominatedNodeName", status["nominatedNodeName"], label=False)
     policy = new["spec"].get("restartPolicy")
@@ -259,14 +239,6 @@ def check_pod_status(new: Json, old: Json) -> list[FieldError]:
             path = f"status.containerStatuses[{index}].state"
             errors.append(forbidden_value(path, "may not be transitioned to non-terminated state"))
     return errors
-
-
-def _address(path: str, text: str) -> list[FieldError]:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return [invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
-    return []
 
 
 RULES: Final[dict[str, Callable[[Json], list[FieldError]]]] = {"Pod": check_pod}
