@@ -15,7 +15,7 @@ from kubernetes_asyncio.client.rest import ApiException
 from tornado.web import HTTPError
 
 from jupyterhub_knada.errors import KnadaError
-from jupyterhub_knada.servers.patience import UNANSWERED, ask_patiently, read_status
+from jupyterhub_knada.servers.patience import UNANSWERED, ask_patiently, call_off_is_unanswered, read_status
 from jupyterhub_knada.servers.progress import tell_refusal, tell_silence
 from jupyterhub_knada.servers.telling import TellingKubeSpawner
 
@@ -148,7 +148,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
 
     async def _tell_failure(self, stock: asyncio.Future[str]) -> str:
         try:
-            url = await super()._tell_failure(stock)
+            url = await call_off_is_unanswered(super()._tell_failure(stock))
         except (HTTPError, TimeoutError):
             raise
         except KnadaError as error:

@@ -63,7 +63,7 @@ async def ask_patiently(
     is_told = False
     while True:
         try:
-            return await call()
+            return await call_off_is_unanswered(call())
         except UNANSWERED as error:
             wait = max(delay * (0.5 + random.random() / 2), _retry_after(error))  # noqa: S311 - no secret
             if not is_passing(error) or (end is not None and loop.time() + wait > end):
@@ -73,6 +73,24 @@ async def ask_patiently(
                 is_told = True
         await asyncio.sleep(wait)
         delay = min(delay * 2, _LONGEST_WAIT_SECONDS)
+
+
+async def call_off_is_unanswered(call: Awaitable[_Answer]) -> _Answer:
+    """Wait for a call; one that is cancelled although nobody cancelled who waits was not answered.
+
+    JupyterHub takes a start that is cancelled for one that has ended well: it would know a server without a
+    pod. aiohttp 3.9.0 cancels a request where an earlier one on the same connection was given up.
+
+    Raises:
+        ConnectionAbortedError: the call was called off.
+    """
+    try:
+        return await call
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ConnectionAbortedError("the call was called off") from None
 
 
 def read_status(body: bytes | str | None) -> tuple[str, str]:

@@ -84,3 +84,31 @@ async def test_call_that_is_refused_is_made_once() -> None:
     with pytest.raises(ApiException):
         await ask_patiently(call, None, lambda _: None)
     assert len(calls) == 1
+
+
+async def test_call_that_is_called_off_is_made_again() -> None:
+    """A cancelled call is no cancelled start: JupyterHub would take that for a server that runs."""
+    answers = ["answer", None]
+
+    async def call() -> str:
+        answer = answers.pop()
+        if answer is None:
+            raise asyncio.CancelledError
+        return answer
+
+    assert await ask_patiently(call, None, lambda _: None) == "answer"
+
+
+async def test_start_that_is_given_up_is_not_gone_on_with() -> None:
+    """Who cancels is obeyed."""
+    begun = asyncio.Event()
+
+    async def call() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    start = asyncio.create_task(ask_patiently(call, None, lambda _: None))
+    await begun.wait()
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from aiohttp import ClientError
 
 from tests.support.fault_place import Patience
 from tests.support.fault_play import play
@@ -36,7 +37,7 @@ PATIENCE = Patience(request=60, retry=60, start=60)
 async def _drop(asking: asyncio.Task[Any]) -> None:
     """Let go of a request to a hub that is dead."""
     asking.cancel()
-    with contextlib.suppress(asyncio.CancelledError, OSError):
+    with contextlib.suppress(asyncio.CancelledError, ClientError):
         await asking
 
 

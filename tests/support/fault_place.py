@@ -51,7 +51,7 @@ c.KubeSpawner.cmd = ["python", "{server}"]
 c.KubeSpawner.port = {port}
 c.KubeSpawner.environment = {{"TINY_GATE": "{gates}"}}
 c.KubeSpawner.start_timeout = {patience.start}
-c.KubeSpawner.http_timeout = 20
+c.KubeSpawner.http_timeout = 60
 c.KubeSpawner.poll_interval = 1
 c.KubeSpawner.delete_grace_period = 1
 c.KubeSpawner.k8s_api_request_timeout = {patience.request}
@@ -75,7 +75,7 @@ class Patience:
     """For the answer to one call."""
     retry: int = 4
     """Until a call is not made again."""
-    start: int = 20
+    start: int = 60
 
 
 @dataclass(frozen=True)
