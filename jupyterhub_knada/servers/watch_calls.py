@@ -119,15 +119,17 @@ class WatchClient:
                 await breath.take()
             more = reader.metadata.get("continue")
             if not more:
-                return str(reader.metadata["resourceVersion"])
+                return _revision(reader)
             query = {"limit": PAGE, "_continue": more}
 
     async def revision(self, collection: Collection) -> str:
         """Ask where the collection is now, and for as little else as can be. Raises as `list`."""
         # With a selector the server would look through all objects for the first that fits.
         everything = Collection(collection.kind, collection.namespace)
-        body = json.loads(await self._read(everything, {"limit": 1}))
-        return str(body["metadata"]["resourceVersion"])
+        reader = ListReader(await self._read(everything, {"limit": 1}))
+        for _ in reader.objects():
+            pass
+        return _revision(reader)
 
     async def _read(self, collection: Collection, query: dict[str, Any]) -> bytes:
         limits = ClientTimeout(total=_LIST_SECONDS, sock_connect=_CONNECT_SECONDS)
@@ -182,6 +184,13 @@ class WatchClient:
                 raise await _error_of_response(response)
         found: ClientResponse = response
         return found
+
+
+def _revision(reader: ListReader) -> str:
+    revision = reader.metadata.get("resourceVersion")
+    if not revision:
+        raise ValueError("a list without a resourceVersion")
+    return str(revision)
 
 
 class _Breath:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from aiohttp import ClientError
+from aiohttp import ClientConnectorError, ClientError
 
 from jupyterhub_knada.servers.watch_calls import (
     OPEN_SECONDS,
@@ -27,6 +27,16 @@ _WELL_SECONDS: Final = 5.0
 """A watch that has been open for so long works, though nothing has happened."""
 TRANSIENT: Final = (WatchError, ClientError, OSError, TimeoutError, ValueError)
 """What an API server that restarts, is overloaded or out of reach makes of a call."""
+
+
+_WORDS: Final = (
+    (TimeoutError, "the API server does not answer in time"),
+    (ClientConnectorError, "the API server cannot be reached"),
+    (ClientError, "the connection broke off"),
+    (OSError, "the connection broke off"),
+    (ValueError, "the API server's answer makes no sense"),
+)
+"""Kind of an error -> what it means; the first that fits."""
 
 
 class Store(Protocol):
@@ -50,9 +60,13 @@ class WatchLog:
         self._log = log
         self._cut: set[str] = set()
 
+    def tell_begun(self, place: str, there: int) -> None:
+        """Say that everything was read for the first time."""
+        self._log.info("Watching %s in %s: %d are there", self._kind, place, there)
+
     def tell_listed(self, place: str, there: int, gone: int) -> None:
-        """Say that everything was read."""
-        words = "Watching %s in %s: %d are there, %d have gone since the last look"
+        """Say that everything was read again."""
+        words = "Listed %s in %s anew: %d are there, %d have gone since the last look"
         self._log.info(words, self._kind, place, there, gone)
 
     def tell_late(self, place: str) -> None:
@@ -214,7 +228,10 @@ class Watch:
 
         revision = await self._client.list(self.collection, take)
         gone = self._store.keep_only(self.collection, keys)
-        self._log.tell_listed(self.collection.place, len(keys), gone)
+        if self.is_loaded:
+            self._log.tell_listed(self.collection.place, len(keys), gone)
+        else:
+            self._log.tell_begun(self.collection.place, len(keys))
         return revision
 
     async def _follow(self, revision: str) -> None:
@@ -255,4 +272,7 @@ class Watch:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    if isinstance(error, WatchError):
+        return str(error)
+    words = next((words for kind, words in _WORDS if isinstance(error, kind)), "an error of the hub's own")
+    return f"{words} ({type(error).__name__})"
