@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,22 @@ def test_hub_of_the_demo_has_the_rights_that_the_docs_give_it() -> None:
     demo = yaml.safe_load_all(DEMO.read_text(encoding="utf-8"))
     (role,) = [item for item in demo if item["kind"] == "Role"]
     assert role["rules"] == only("Role")["rules"]
+
+
+def test_namespace_of_the_demo_takes_no_weaker_pods_than_a_teams() -> None:
+    """And its servers say what those of the Helm values say, so that they are taken."""
+    enforce = "pod-security.kubernetes.io/enforce"
+    (demo,) = [item for item in yaml.safe_load_all(DEMO.read_text("utf-8")) if item["kind"] == "Namespace"]
+    assert demo["metadata"]["labels"][enforce] == only("Namespace")["metadata"]["labels"][enforce]
+    config = (DEMO.parent / "jupyterhub_config.py").read_text(encoding="utf-8")
+    said = {
+        node.targets[0].attr: ast.literal_eval(node.value)
+        for node in ast.walk(ast.parse(config))
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Attribute)
+        and node.targets[0].attr.endswith("_security_context")
+    }
+    assert said == base_hub()["config"]["KubeSpawner"]
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)

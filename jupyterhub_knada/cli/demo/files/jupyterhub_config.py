@@ -39,6 +39,13 @@ c.JupyterHub.concurrent_spawn_limit = 4
 c.KubeSpawner.http_timeout = 60
 # Long enough for a JupyterLab on a busy machine, short enough to see the GPU profile fail.
 c.KubeSpawner.start_timeout = 30
+# The namespace enforces Pod Security, level restricted: as helm-values/base.yaml and the chart have it.
+c.KubeSpawner.uid = 1000
+c.KubeSpawner.pod_security_context = {
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+c.KubeSpawner.container_security_context = {"capabilities": {"drop": ["ALL"]}}
 if os.geteuid() == 0:
     # A notebook server refuses to be root unless told so; in a real pod it is uid 1000.
     c.KubeSpawner.cmd = ["jupyterhub-singleuser", "--allow-root"]
