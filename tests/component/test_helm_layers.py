@@ -9,6 +9,7 @@ import pytest
 from traitlets.utils.importstring import import_item
 
 from jupyterhub_knada.access.authenticators import KnadaAzureADAuthenticator, KnadaOIDCAuthenticator
+from jupyterhub_knada.access.refusals import RefusedSignInError
 from jupyterhub_knada.access.roles import CULLER_ROLE, CULLER_SERVICE, CULLING_POLICIES_SCOPE
 from jupyterhub_knada.hub_config import HubSettingError
 from jupyterhub_knada.servers.preview import Preview, PreviewRequest, preview_server
@@ -58,6 +59,32 @@ def test_authenticator_of_the_values_replaces_the_charts(
     c = hub_config({"custom": {"knada": {"authenticator": name}}})
     (point,) = entry_points(group="jupyterhub.authenticators", name=c.JupyterHub.authenticator_class)
     assert point.load() is cls
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "is_known"),
+    [
+        pytest.param("e152435", "a-password-of-trial", True, id="somebody of a team"),
+        pytest.param("e152435", "another-password", False, id="wrong password"),
+        pytest.param("stranger", "a-password-of-trial", False, id="nobody's member"),
+    ],
+)
+async def test_values_for_trying_let_in_people_of_teams_with_one_password(
+    hub_config: Callable[..., Config], name: str, password: str, *, is_known: bool
+) -> None:
+    """The second call of configure() replaces the authenticator of base.yaml, and keeps people in teams."""
+    secret = {"hub": {"config": {"TryAuthenticator": {"user_password": "a-password-of-trial"}}}}
+    c = hub_config(secret, files=("base.yaml", "try.yaml"))
+    assert len(c.JupyterHub.services) == 1
+    assert loaded(c.JupyterHub.spawner_class) is KnadaSpawner
+    authenticator = c.JupyterHub.authenticator_class(config=c)
+    try:
+        model = await authenticator.get_authenticated_user(None, {"username": name, "password": password})
+    except RefusedSignInError:
+        model = None
+    assert (model is not None) is is_known
+    if model is not None:
+        assert "kyrre" in model["groups"]
 
 
 def test_settings_in_hub_config_reach_our_authenticator(hub_config: Callable[..., Config]) -> None:

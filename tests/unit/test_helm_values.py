@@ -39,7 +39,7 @@ def schema_of_partial_values() -> dict[str, Any]:
     return schema
 
 
-@pytest.mark.parametrize("name", ["base.yaml", "team-namespaces.yaml"])
+@pytest.mark.parametrize("name", ["base.yaml", "team-namespaces.yaml", "try.yaml"])
 def test_values_file_against_the_charts_schema_has_no_fault(name: str) -> None:
     """Helm refuses an unknown or mistyped value before it installs anything; ours have none."""
     faults = list(jsonschema.Draft7Validator(schema_of_partial_values()).iter_errors(load_values(name)))
