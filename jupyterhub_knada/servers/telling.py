@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tornado.web import HTTPError
 
 from jupyterhub_knada.servers.patience import read_status
+from jupyterhub_knada.servers.pausing import with_pauses
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 from jupyterhub_knada.servers.watching import WatchingKubeSpawner
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 LONGEST_LOGGED: Final = 1000
 """Characters of the API's message that are logged: a webhook may write pages."""
+_LOOK_AGAIN_SECONDS: Final = 1.0
+"""As often as KubeSpawner looks for new events."""
 _SHORTEST_HIDDEN: Final = 6
 _OPEN: Final = frozenset({"JUPYTER_IMAGE", "JUPYTER_IMAGE_SPEC", "JUPYTERHUB_USER"})
 """Variables whose value stands elsewhere in the pod, too, and is what a rule may complain of."""
@@ -76,7 +79,23 @@ class TellingKubeSpawner(WatchingKubeSpawner):
             # start's begin: `_start` keeps the last one that it found.
             found = found[uids.index(self._last_event) + 1 :]
         blank = {"lastTimestamp": None, "eventTime": None, "type": "Normal", "message": "", "reason": ""}
-        return [{**blank, **event} for event in found]
+        return self._with_newest_verdict([{**blank, **event} for event in found])
+
+    def _with_newest_verdict(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Put into the scheduler's last event what the scheduler says now.
+
+        The pod's condition has it always. An event only where nothing was said before: what comes after is
+        counted in a series, its words are lost (client-go `tools/events`, seen on Kubernetes 1.36.3 with
+        pods whose volume comes a moment after them).
+        """
+        pods = self.pod_reflector.pods if self.pod_reflector else {}
+        status = (pods.get(f"{self.namespace}/{self.pod_name}") or {}).get("status") or {}
+        conditions = status.get("conditions") or []
+        said = [each.get("message") for each in conditions if each.get("reason") == "Unschedulable"]
+        failed = [number for number, event in enumerate(events) if event["reason"] == "FailedScheduling"]
+        if failed and said and said[0]:
+            events[failed[-1]] = {**events[failed[-1]], "message": said[0]}
+        return events
 
     def _is_mine(self, event: dict[str, Any]) -> bool:
         about = event.get("involvedObject") or {}
@@ -100,12 +119,14 @@ class TellingKubeSpawner(WatchingKubeSpawner):
 
         Source: `KubeSpawner.progress`, 7.1: dicts with `progress`, `message` and `raw_event`.
         """
-        last = ""
-        async for step in super().progress():  # type: ignore[no-untyped-call]
-            event = step.get("raw_event")
-            told = {**step, "message": tell_event(event)} if event else step
-            if told["message"] != last or not event:
-                last = told["message"]
+        last: dict[str, Any] = {"message": ""}
+        async for step in with_pauses(super().progress(), _LOOK_AGAIN_SECONDS):  # type: ignore[no-untyped-call]
+            # In a pause, the scheduler may have found new words for its last event.
+            newest = step or {**last, "raw_event": next(reversed(self.events), None)}
+            event = newest.get("raw_event")
+            told = {**newest, "message": tell_event(event)} if event else newest
+            if told["message"] != last["message"] or (step and not event):
+                last = told
                 yield told
 
     def start(self) -> asyncio.Future[str]:  # type: ignore[override]  # KubeSpawner is no coroutine here either
