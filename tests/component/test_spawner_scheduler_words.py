@@ -33,9 +33,9 @@ class _Place:
         self._events: dict[str, Any] = {}
         pods = type("Pods", (), {"pods": self._pods})
         events = type("Events", (), {"resources": self._events})
+        reflectors: dict[Any, Any] = KnadaSpawner.reflectors
         for kind, reflector in (("pods", pods), ("events", events)):
-            key = spawner._get_reflector_key(kind)  # type: ignore[no-untyped-call]
-            monkeypatch.setitem(KnadaSpawner.reflectors, key, reflector)
+            monkeypatch.setitem(reflectors, spawner._get_reflector_key(kind), reflector)
 
         async def watch() -> None:
             pass
