@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHORTEST_WAIT_SECONDS: Final = 0.2
-LONGEST_WAIT_SECONDS: Final = 15.0
+LONGEST_WAIT_SECONDS: Final = 5.0
+"""Somebody may be waiting for a server when the API server is there again."""
+FORBIDDEN_SECONDS: Final = 15.0
+"""How often a right that is missing is looked for: the API server keeps a record of each no."""
 _WELL_SECONDS: Final = 5.0
 """A watch that has been open for so long works, though nothing has happened."""
 TRANSIENT: Final = (WatchError, ClientError, OSError, TimeoutError, ValueError)
@@ -147,7 +150,7 @@ class Watch:
         self._on_forbidden = on_forbidden
         self.revision: str | None = None
         """The last that was seen; None: it has to be listed."""
-        self._failures = 0
+        self._failures = self._forgotten = 0
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -191,10 +194,12 @@ class Watch:
                     self._settled.set()
                     return
                 self._tell_forbidden(error)
-                await self._wait(LONGEST_WAIT_SECONDS)
+                await self._wait(FORBIDDEN_SECONDS)
             except GoneError:
                 self.revision = None
                 self._log.tell_late(self.collection.place)
+                # The server answers, so only answers like this one count.
+                self._failures, self._forgotten = self._forgotten, self._forgotten + 1
                 await self._wait()
             except TRANSIENT as error:
                 self._log.tell_cut(self.collection.place, _reason(error))
@@ -260,7 +265,7 @@ class Watch:
             self._be_well()
 
     def _be_well(self) -> None:
-        self._failures = 0
+        self._failures = self._forgotten = 0
         self.is_forbidden = False
         self._log.tell_back(self.collection.place)
 

@@ -62,6 +62,7 @@ async def pods(faulty: FaultyApi, namespace: str, tmp_path: Path) -> AsyncIterat
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for the next try."""
     monkeypatch.setattr(watch_loop, "LONGEST_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(watch_loop, "FORBIDDEN_SECONDS", 0.3)
 
 
 @pytest.fixture(autouse=True)
@@ -242,7 +243,8 @@ async def test_list_that_took_too_long_is_begun_again(
     first.release()
     await knowing
     assert set(pods.pods) == {f"{namespace}/{name}" for name in "abc"}
-    assert count_calls(faulty, "list") == 5
+    # Two, and the three of the new list; where other pods follow, one more finds none of ours.
+    assert count_calls(faulty, "list") in {5, 6}
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
