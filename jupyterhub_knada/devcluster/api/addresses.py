@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _ON_NAMESPACES: Final = frozenset({"status", "finalize"})
 """What stands behind a namespace's name without being a resource in it."""
-_UNSERVED: Final = frozenset(
+UNSERVED: Final = frozenset(
     [
         "attach",
         "ephemeralcontainers",
@@ -43,7 +43,7 @@ class Address:
     @property
     def is_served(self) -> bool:
         """Tell whether there is more behind it than a right that one may have."""
-        return self.subresource not in _UNSERVED
+        return self.subresource not in UNSERVED
 
     def verb(self, method: str, *, watch: bool) -> str:
         """Give the API's verb for an HTTP method.
@@ -105,7 +105,7 @@ def _resource(group: str, parts: list[str]) -> Address | None:
     if namespace and not resource.namespaced:
         return None
     name, subresource = (*more, "", "")[:2]
-    if subresource and subresource not in resource.subresources | _UNSERVED:
+    if subresource and subresource not in resource.subresources | UNSERVED:
         return None
     if resource.namespaced and name and not namespace:
         return None
