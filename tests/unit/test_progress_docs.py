@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyterhub_knada.servers import progress
-from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
+from jupyterhub_knada.servers.claims import ClaimsUnreadableError
+from jupyterhub_knada.servers.progress import (
+    tell_event,
+    tell_failure,
+    tell_home_refusal,
+    tell_refusal,
+    tell_silence,
+)
 from jupyterhub_knada.teams.membership import decide_memberships
 from jupyterhub_knada.teams.registry import open_registry
 from tests.support.team_files import write_files
@@ -34,6 +41,10 @@ def shown_sentences(folder: Path) -> Iterator[str]:
     yield tell_event({"reason": "TriggeredScaleUp"})
     for message in REFUSED:
         yield tell_refusal("team-kyrre", "403 Forbidden", message)
+    for message in ("exceeded quota: x", "maximum storage usage per PersistentVolumeClaim is 1Gi"):
+        yield tell_home_refusal("team-kyrre", "403 Forbidden", message)
+    yield tell_silence()
+    yield str(vars(ClaimsUnreadableError("team-kyrre", "500"))["jupyterhub_message"])
     write_files(folder, kyrre="users: [e1]\nnamespace: 5 5\n", other="namespace: b\nusers: []\ngroups: [g]\n")
     snapshot = open_registry(folder / "teams", None).snapshot
     for user, groups in (("e1", frozenset[str]()), ("e2", None), ("e2", frozenset[str]())):
