@@ -6,8 +6,10 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import date
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+import kubespawner.spawner
 import pytest
 import pytest_asyncio
 import yaml
@@ -21,6 +23,7 @@ from jupyterhub_knada.teams.loading import load_files
 from jupyterhub_knada.teams.snapshots import Snapshot
 from tests.support.chart import ROOT, Values, hub_configuration
 from tests.support.shipped_rights import Right, apply, read_manifest, until_it_holds
+from tests.support.spawners import to_json
 from tests.support.team_files import write_files
 
 if TYPE_CHECKING:
@@ -83,7 +86,10 @@ def _load(folder: Path) -> Snapshot:
 
 async def _preview(folder: Path, options: Json | None = None, *further: Values) -> Json:
     """Give the pod that a member of the only team would start on a hub with our values."""
+    # Nothing is asked of a cluster there: no client has to be made.
+    client = SimpleNamespace(api_client=SimpleNamespace(sanitize_for_serialization=to_json))
     with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(kubespawner.spawner, "shared_client", lambda _: client)
         files = ("base.yaml", "team-namespaces.yaml")
         config = hub_configuration(monkeypatch, folder, *further, files=files)
         request = PreviewRequest(user=OWNER, options=options, hub_config=config)
