@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.fault_place import Person, Place
 
 IS_5: Final = jupyterhub.version_info < (6,)
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
 ALWAYS: Final = 10_000
 BUSY: Final[Mapping[str, Any]] = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.support.fault_play import Outcomes, Scenario
     from tests.support.whole_cluster import WholeCluster
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
 PATIENCE = Patience(request=5, retry=60, start=100)
 _SCHEDULER: Final = "kube-scheduler"

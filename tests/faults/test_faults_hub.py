@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.fault_play import Outcomes
     from tests.support.faulty_api import Fault
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
 CLAIMS, PODS = "persistentvolumeclaims", "pods"
 PATIENCE = Patience(request=60, retry=60, start=60)

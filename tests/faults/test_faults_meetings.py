@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.fault_place import Person, Place
 
 IS_5: Final = jupyterhub.version_info < (6,)
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
 HELD: Final = "tests.example/held"
 """A finalizer: what has it is being deleted until it is taken away."""

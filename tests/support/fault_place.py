@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ TEAMS = ("alfa", "full", "late")
 """`full` has no room for a home, `late` needs a node with the label `pool=late`."""
 _SERVER = Path(__file__).with_name("tiny_server.py")
 _PORT = 8888
+_LATEST_SECONDS = 120
 _LOOK_SECONDS = 0.2
 """Between two looks at hub and cluster: many are looked at at the same time."""
 
@@ -111,7 +113,6 @@ class Place:
     """Goes straight to the cluster."""
     prefix: str
     gates: Path
-    people: dict[str, Person] = field(default_factory=dict)
 
     @property
     def hub(self) -> RealHub:
@@ -125,7 +126,7 @@ class Place:
     async def person(self, name: str, team: str = "alfa") -> Person:
         """Add somebody to the hub."""
         status, _ = await self.hub.api(f"/users/{name}", method="POST")
-        assert status == web_created, status
+        assert status == HTTPStatus.CREATED, status
         return Person(name, team, self)
 
     @contextlib.contextmanager
@@ -144,9 +145,6 @@ class Place:
         with contextlib.suppress(OSError):
             os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
         gate.unlink(missing_ok=True)
-
-
-web_created = 201
 
 
 @dataclass
@@ -221,7 +219,7 @@ class Person:
         async def rests() -> bool:
             return not (await self.server()).get("pending")
 
-        await eventually(rests, every=_LOOK_SECONDS)
+        await eventually(rests, seconds=_LATEST_SECONDS, every=_LOOK_SECONDS)
         return await self.server()
 
     async def stop(self) -> None:
@@ -238,7 +236,7 @@ class Person:
             return is_idle and not await self.all_pods() and not self.processes()
 
         try:
-            await eventually(is_gone, seconds=40, every=_LOOK_SECONDS)
+            await eventually(is_gone, seconds=_LATEST_SECONDS, every=_LOOK_SECONDS)
         except TimeoutError as late:
             raise AssertionError(await self._describe()) from late
 
@@ -285,7 +283,7 @@ class Person:
             return len(pods) == int(agreed["is_running"])
 
         try:
-            await eventually(agrees, seconds=30, every=_LOOK_SECONDS)
+            await eventually(agrees, seconds=_LATEST_SECONDS, every=_LOOK_SECONDS)
         except TimeoutError as late:
             raise AssertionError(await self._describe()) from late
         homes = [claim["metadata"]["namespace"] for claim in await self.claims()]
