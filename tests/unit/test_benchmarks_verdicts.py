@@ -199,4 +199,5 @@ def test_tables_of_the_docs_are_those_of_the_numbers() -> None:
     assert (RESULTS / "watching-tables.txt").read_text(encoding="utf-8") == to_markdown(results)
     assert results["parameters"]["pods"] >= 3000
     assert max(results["parameters"]["namespaces"]) >= 100
+    assert results["parameters"]["seconds"] >= 60
     assert len(results["hub"]) == len(VARIANTS)
