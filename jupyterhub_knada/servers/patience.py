@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiohttp import ClientError
 from kubernetes_asyncio.client.rest import ApiException
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_before_delay,
+    stop_never,
+    wait_random_exponential,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,8 +33,8 @@ _PASSING: Final = frozenset(
     }
 )
 _Answer = TypeVar("_Answer")
-_SHORTEST_WAIT_SECONDS: Final = 0.2
-_LONGEST_WAIT_SECONDS: Final = 5.0
+_SCATTERED_WAIT: Final = wait_random_exponential(multiplier=0.2, max=5.0)
+"""Seconds: longer each time, and never all starts at once."""
 
 
 def is_passing(error: BaseException) -> bool:
@@ -57,22 +64,25 @@ async def ask_patiently(
     Raises:
         ApiException, ClientError, OSError, TimeoutError: one that does not pass, or the last one.
     """
-    loop = asyncio.get_running_loop()
-    end = None if seconds is None else loop.time() + seconds
-    delay = _SHORTEST_WAIT_SECONDS
-    is_told = False
-    while True:
-        try:
-            return await call_off_is_unanswered(call())
-        except UNANSWERED as error:
-            wait = max(delay * (0.5 + random.random() / 2), _retry_after(error))  # noqa: S311 - no secret
-            if not is_passing(error) or (end is not None and loop.time() + wait > end):
-                raise
-            if not is_told:
-                tell(error)
-                is_told = True
-        await asyncio.sleep(wait)
-        delay = min(delay * 2, _LONGEST_WAIT_SECONDS)
+
+    async def ask() -> _Answer:
+        return await call_off_is_unanswered(call())
+
+    def wait(state: RetryCallState) -> float:
+        return max(_SCATTERED_WAIT(state), _retry_after(_error_of(state)))
+
+    def tell_first(state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            tell(_error_of(state))
+
+    asking = AsyncRetrying(
+        retry=retry_if_exception(is_passing),
+        wait=wait,
+        stop=stop_never if seconds is None else stop_before_delay(seconds),
+        before_sleep=tell_first,
+        reraise=True,
+    )
+    return await asking(ask)
 
 
 async def call_off_is_unanswered(call: Awaitable[_Answer]) -> _Answer:
@@ -104,6 +114,12 @@ def read_status(body: bytes | str | None) -> tuple[str, str]:
     texts = (status.get("reason"), status.get("message"))
     reason, message = (" ".join(text.split()) if isinstance(text, str) else "" for text in texts)
     return reason, message
+
+
+def _error_of(state: RetryCallState) -> BaseException:
+    """Give what the last try raised."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error if error is not None else TimeoutError()
 
 
 def _retry_after(error: BaseException) -> float:

@@ -89,7 +89,7 @@ def test_requirements_that_the_hub_image_lacks_are_the_known_ones() -> None:
     """What an installation adds to the image is known, so that a new dependency is a decision."""
     pins = pins_of_the_hub_image()
     added = {item.name for item in our_requirements() if item.name.replace(".", "-") not in pins}
-    assert added == {"click", "regex", "rich"}
+    assert added == {"click", "regex", "rich", "tenacity"}
 
 
 def test_culler_extra_is_the_only_one_that_moves_a_pin() -> None:
