@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oldest kubernetes contract lint types imports docs constraints clean
+.PHONY: help demo test oldest kubernetes contract lint types imports docs benchmark constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -48,9 +48,13 @@ imports: $(VENV)/.dev ## Check that the rooms import one another one way only
 docs: $(VENV)/.dev ## Build the documentation; warnings are errors
 	$(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html
 
+benchmark: kubernetes ## Measure watching of thousands of pods beside stock KubeSpawner: half an hour
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group benchmark
+	$(BIN)/python -m benchmarks.watching $(BENCHMARK_ARGS)
+
 constraints: $(VENV)/.dev ## Move constraints.txt to the newest versions
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url \
-		--custom-compile-command "make constraints" --extra demo --group dev -o constraints.txt pyproject.toml
+		--custom-compile-command "make constraints" --extra demo --group dev --group benchmark -o constraints.txt pyproject.toml
 
 clean: ## Remove what these commands made, the demo's homes included
 	rm -rf $(VENV) .nox .demo .cache build dist docs/_build test-artifacts
