@@ -48,6 +48,7 @@ imports: $(VENV)/.dev ## Check that the rooms import one another one way only
 docs: $(VENV)/.dev ## Build the documentation; warnings are errors
 	$(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html
 
+benchmark: CLUSTERS = newest
 benchmark: kubernetes ## Measure watching of thousands of pods beside stock KubeSpawner: half an hour
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group benchmark
 	$(BIN)/python -m benchmarks.watching $(BENCHMARK_ARGS)
