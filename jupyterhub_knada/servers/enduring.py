@@ -15,7 +15,13 @@ from kubernetes_asyncio.client.rest import ApiException
 from tornado.web import HTTPError
 
 from jupyterhub_knada.errors import KnadaError
-from jupyterhub_knada.servers.patience import UNANSWERED, ask_patiently, call_off_is_unanswered, read_status
+from jupyterhub_knada.servers.patience import (
+    UNANSWERED,
+    ask_patiently,
+    call_off_is_unanswered,
+    name_error,
+    read_status,
+)
 from jupyterhub_knada.servers.progress import tell_refusal, tell_silence
 from jupyterhub_knada.servers.telling import TellingKubeSpawner
 
@@ -50,7 +56,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         try:
             status: int | None = await super().poll()
         except UNANSWERED as error:
-            self.log.warning("Server of %s cannot be looked at: %s", self._log_name, _name(error))
+            self.log.warning("Server of %s cannot be looked at: %s", self._log_name, name_error(error))
             return None
         if self._may_have_pod:
             # The watch may not have shown it yet, nor may the answer to its making have come.
@@ -144,7 +150,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         return True
 
     def _log_silence(self, error: BaseException) -> None:
-        self.log.warning("Kubernetes is asked again for %s: %s", self._log_name, _name(error))
+        self.log.warning("Kubernetes is asked again for %s: %s", self._log_name, name_error(error))
 
     async def _tell_failure(self, stock: asyncio.Future[str]) -> str:
         try:
@@ -154,18 +160,11 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         except KnadaError as error:
             raise StartFailedError(getattr(error, "jupyterhub_message", str(error))) from error
         except ApiException as error:
-            self.log.warning("Start of %s failed: %s", self._log_name, _name(error))
+            self.log.warning("Start of %s failed: %s", self._log_name, name_error(error))
             answer, (_, message) = f"{error.status} {error.reason}", read_status(error.body)
             raise StartFailedError(tell_refusal(self.namespace, answer, message)) from None
         except UNANSWERED as error:
-            self.log.warning("Start of %s failed: %s", self._log_name, _name(error))
+            self.log.warning("Start of %s failed: %s", self._log_name, name_error(error))
             raise StartFailedError(tell_silence()) from None
         self._may_have_pod = False
         return url
-
-
-def _name(error: BaseException) -> str:
-    """Name an error for the log, without headers and the raw reply."""
-    if isinstance(error, ApiException):
-        return f"{error.status} {error.reason}: {read_status(error.body)[1] or 'nothing more'}"
-    return f"{type(error).__name__}: {error}"

@@ -116,6 +116,13 @@ def read_status(body: bytes | str | None) -> tuple[str, str]:
     return reason, message
 
 
+def name_error(error: BaseException) -> str:
+    """Name an error for the log: an answer of the API without its headers and its raw body."""
+    if isinstance(error, ApiException):
+        return f"{error.status} {error.reason}: {read_status(error.body)[1] or 'nothing more'}"
+    return f"{type(error).__name__}: {error}"
+
+
 def _error_of(state: RetryCallState) -> BaseException:
     """Give what the last try raised."""
     error = state.outcome.exception() if state.outcome is not None else None

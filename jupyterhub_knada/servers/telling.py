@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tornado.web import HTTPError
 
-from jupyterhub_knada.servers.patience import read_status
+from jupyterhub_knada.servers.patience import UNANSWERED, name_error, read_status
 from jupyterhub_knada.servers.pausing import with_pauses
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 from jupyterhub_knada.servers.watching import WatchingKubeSpawner
@@ -162,9 +162,15 @@ class TellingKubeSpawner(WatchingKubeSpawner):
         """
         try:
             await super().stop(now)  # type: ignore[no-untyped-call]
-        except Exception:
-            self.log.exception("Pod %s/%s of %s not stopped", self.namespace, self.pod_name, self._log_name)
+        except UNANSWERED as error:
+            self.log.warning("%s not stopped: %s", self._named_pod(), name_error(error))
             raise
+        except Exception:
+            self.log.exception("%s not stopped", self._named_pod())
+            raise
+
+    def _named_pod(self) -> str:
+        return f"Pod {self.namespace}/{self.pod_name} of {self._log_name}"
 
     def _refused_pod(self, pod: Any, error: ApiException) -> PodRefusedError:
         message = _without(_values_of_variables(pod), read_status(error.body)[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -52,3 +53,21 @@ async def test_poll_takes_nothing_for_gone_that_is_only_not_known(
     pods = {f"{spawner.namespace}/{spawner.pod_name}": pod}
     monkeypatch.setattr(KubeSpawner, "pod_reflector", SimpleNamespace(pods=pods))
     assert await spawner.poll() == told
+
+
+async def test_stop_that_is_refused_is_logged_in_words(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line has the answer's message, and neither its headers nor its raw body."""
+    error: Any = ApiException(status=403, reason="Forbidden")
+    error.headers = {"Audit-Id": "4711"}
+    error.body = json.dumps({"reason": "Forbidden", "message": "pods is forbidden", "details": "raw"})
+
+    async def stop(_: KubeSpawner, now: bool = False) -> None:  # noqa: ARG001, FBT001, FBT002 - upstream's
+        raise error
+
+    monkeypatch.setattr(KubeSpawner, "stop", stop)
+    with pytest.raises(ApiException):
+        await spawner.stop()
+    assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)]
+    assert caplog.messages[0].endswith("not stopped: 403 Forbidden: pods is forbidden")
