@@ -23,6 +23,11 @@ async def _quota(api: KubernetesApi, namespace: str, hard: Json, **spec: Any) ->
     return f"{path}/q"
 
 
+async def _until_used(api: KubernetesApi, quota: str, used: Json) -> None:
+    """Wait until a quota says that this is used."""
+    await api.until(quota, lambda found: (found or {})["status"].get("used") == used)
+
+
 def _named(name: str, **fields: Any) -> Json:
     made = container(**fields)
     made["metadata"]["name"] = name
@@ -65,6 +70,14 @@ async def test_quota_counts_what_is_there(api: KubernetesApi, namespace: str) ->
             id="memory",
         ),
         pytest.param(
+            {"requests.memory": "3Gi", "limits.memory": "3G"},
+            {"requests": {"memory": "2147483648"}, "limits": {"memory": "2Gi"}},
+            {"requests": {"memory": "2Gi"}, "limits": {"memory": "2147483648"}},
+            "exceeded quota: q, requested: limits.memory=2147483648,requests.memory=2Gi, used:"
+            " limits.memory=2Gi,requests.memory=2147483648, limited: limits.memory=3G,requests.memory=3Gi",
+            id="each in its own notation",
+        ),
+        pytest.param(
             {"limits.cpu": "2"},
             {"limits": {"cpu": "1500m"}},
             {"limits": {"cpu": "1"}},
@@ -98,6 +111,105 @@ async def test_pod_over_quota_is_forbidden(
     await api.until(quota, lambda found: any(v != "0" for v in (found or {})["status"]["used"].values()))
     answer = await api.post(pods, _named("two", resources=second))
     assert answer.refusal == (403, "Forbidden", f'pods "two" is forbidden: {sentence}')
+
+
+@pytest.mark.parametrize(
+    ("hard", "asked", "sums"),
+    [
+        pytest.param(
+            {"requests.memory": "8Gi"},
+            ["2147483648", "1Gi"],
+            ["2147483648", "3221225472"],
+            id="bytes first, as KubeSpawner asks",
+        ),
+        pytest.param(
+            {"requests.memory": "8589934592"}, ["1Gi", "2147483648"], ["1Gi", "3Gi"], id="binary first"
+        ),
+        pytest.param({"requests.memory": "8Gi"}, ["0", "1Gi"], ["0", "1Gi"], id="nothing first"),
+        pytest.param({"requests.memory": "8Gi"}, ["1e3", "2k"], ["1e3", "3e3"], id="exponent first"),
+        pytest.param(
+            {"requests.memory": "8Gi"},
+            ["1Gi", "1000", "24"],
+            ["1Gi", "1073742824", "1073742848"],
+            id="a sum without a suffix is one of bytes from then on",
+        ),
+        pytest.param(
+            {"requests.cpu": "4000m"}, ["500m", "0.5", "1e-1"], ["500m", "1", "1100m"], id="parts of a CPU"
+        ),
+        pytest.param(
+            {"requests.storage": "8Gi"},
+            ["1073741824", "1Gi", "1500m"],
+            ["1073741824", "2147483648", "2147483650"],
+            id="storage, in whole bytes",
+        ),
+    ],
+)
+async def test_quota_sum_keeps_the_notation_of_what_came_first(
+    api: KubernetesApi, namespace: str, hard: Json, asked: list[str], sums: list[str]
+) -> None:
+    """How the limit is written does not matter to what is used of it."""
+    quota = await _quota(api, namespace, hard)
+    (limited,) = hard
+    resource = limited.removeprefix("requests.")
+    kind = "persistentvolumeclaims" if resource == "storage" else "pods"
+    for number, (amount, total) in enumerate(zip(asked, sums, strict=True)):
+        body = claim(f"c{number}", amount)
+        if kind == "pods":
+            body = _named(f"p{number}", resources={"requests": {resource: amount}})
+        (await api.post(f"/api/v1/namespaces/{namespace}/{kind}", body)).ok()
+        await _until_used(api, quota, {limited: total})
+
+
+async def test_quota_sum_is_written_anew_when_it_becomes_less(api: KubernetesApi, namespace: str) -> None:
+    """Once the first is gone, the notation is that of those who are left; nothing has none."""
+    quota = await _quota(api, namespace, {"requests.memory": "8Gi"})
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    now = {"gracePeriodSeconds": 0}
+    (await api.post(pods, _named("one", resources={"requests": {"memory": "1Gi"}}))).ok()
+    (await api.post(pods, _named("two", resources={"requests": {"memory": "2147483648"}}))).ok()
+    await _until_used(api, quota, {"requests.memory": "3Gi"})
+    (await api.delete(f"{pods}/one", now)).ok()
+    await _until_used(api, quota, {"requests.memory": "2147483648"})
+    (await api.delete(f"{pods}/two", now)).ok()
+    await _until_used(api, quota, {"requests.memory": "0"})
+    (await api.post(pods, _named("three", resources={"requests": {"memory": "1Gi"}}))).ok()
+    await _until_used(api, quota, {"requests.memory": "1Gi"})
+
+
+@pytest.mark.parametrize(
+    ("containers", "before", "told"),
+    [
+        pytest.param(["2147483648", "1Gi"], [], "3221225472", id="bytes first"),
+        pytest.param(["1Gi", "2147483648"], [], "3Gi", id="binary first"),
+        pytest.param(["0", "2Gi"], [], "2Gi", id="nothing first"),
+        pytest.param(["2147483648"], [("2Gi", {})], "2147483648", id="as much before"),
+        pytest.param(["1Gi"], [("2147483648", {})], "2147483648", id="more before"),
+        pytest.param(
+            ["1"],
+            [("1Gi", {"restartPolicy": "Always"}), ("2147483648", {})],
+            "3221225472",
+            id="more before, beside a sidecar",
+        ),
+    ],
+)
+async def test_pod_sum_keeps_the_notation_of_its_first_container(
+    api: KubernetesApi, namespace: str, containers: list[str], before: list[tuple[str, Json]], told: str
+) -> None:
+    """The containers of a pod are summed as the pods of a namespace are."""
+    await _quota(api, namespace, {"requests.memory": "1Gi"})
+    body = pod()
+    (first,) = body["spec"]["containers"]
+    body["spec"]["containers"] = [
+        first | {"name": f"c{number}", "resources": {"requests": {"memory": memory}}}
+        for number, memory in enumerate(containers)
+    ]
+    body["spec"]["initContainers"] = [
+        first | {"name": f"i{number}", "resources": {"requests": {"memory": memory}}} | fields
+        for number, (memory, fields) in enumerate(before)
+    ]
+    answer = await api.post(f"/api/v1/namespaces/{namespace}/pods", body)
+    assert answer.status == 403
+    assert f"requested: requests.memory={told}, used: requests.memory=0, limited:" in answer.message
 
 
 async def test_pod_that_does_not_say_how_much_disk_it_wants_is_taken(

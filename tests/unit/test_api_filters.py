@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -135,4 +134,4 @@ def test_pod_amounts_init_containers_count_as_they_run(init: list[Json], cpu: st
     """Init containers run one after the other, before the rest; sidecars beside it."""
     spec = _spec(cpu="1") | {"initContainers": init}
     spec["containers"] = spec["containers"] * 2
-    assert pod_amounts(spec, "requests")["cpu"] == Fraction(cpu)
+    assert pod_amounts(spec, "requests")["cpu"].value == int(cpu)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyterhub_knada.devcluster.api.quantities import (
+    Quantity,
     QuantityError,
     canonical_quantity,
     parse_quantity,
@@ -63,3 +64,28 @@ def test_round_up_to_milli_is_the_next_thousandth(number: object, suffix: str) -
     rounded = parse_quantity(round_up_to_milli(f"{number}{suffix}"))
     assert Fraction(0) <= rounded - exact < Fraction(1, 1000)
     assert (rounded * 1000).denominator == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "total", "difference"),
+    [
+        pytest.param("2Gi", "1073741824", "3Gi", "1Gi", id="binary first"),
+        pytest.param("2147483648", "1Gi", "3221225472", "1073741824", id="decimal first"),
+        pytest.param("2e3", "1k", "3e3", "1e3", id="exponent first"),
+        pytest.param("0", "1Gi", "1Gi", "-1Gi", id="nothing first"),
+        pytest.param("0Gi", "1G", "1G", "-1G", id="nothing that was written in binary first"),
+        pytest.param("1500m", "500m", "2", "1", id="parts"),
+    ],
+)
+def test_quantity_sum_is_in_the_notation_of_the_first(
+    first: str, second: str, total: str, difference: str
+) -> None:
+    """What is added or taken away does not change how a quantity is written; nothing has no notation."""
+    one, other = Quantity.parse(first), Quantity.parse(second)
+    assert (str(one + other), str(one - other)) == (total, difference)
+
+
+def test_quantity_is_compared_by_its_number() -> None:
+    """One number is equal in all notations, and the larger one is larger."""
+    assert Quantity.parse("1Gi") == Quantity.parse("1073741824")
+    assert Quantity.parse("1G") < Quantity.parse("1Gi")

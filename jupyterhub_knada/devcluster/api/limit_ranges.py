@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import kinds, statuses
 from jupyterhub_knada.devcluster.api.quality import pod_amounts
-from jupyterhub_knada.devcluster.api.quantities import format_quantity, parse_quantity, style_of
+from jupyterhub_knada.devcluster.api.quantities import parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,14 +112,8 @@ def _asked_by(kind: str, spec: Json) -> Iterator[_Asked]:
 
 
 def _sums(containers: Json, key: str) -> Quantities:
-    """Give what a pod asks for in all, each sum in the system of its first part; overhead does not count."""
-    styles: dict[str, str] = {}
-    for container in [*containers["containers"], *containers["initContainers"]]:
-        for name, value in container["resources"].get(key, {}).items():
-            styles.setdefault(name, style_of(value))
-    return {
-        name: format_quantity(value, styles[name]) for name, value in pod_amounts(containers, key).items()
-    }
+    """Give what a pod asks for in all; overhead does not count."""
+    return {name: str(value) for name, value in pod_amounts(containers, key).items()}
 
 
 class _Asked:

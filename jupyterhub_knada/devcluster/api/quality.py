@@ -8,22 +8,24 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.devcluster.api.quantities import parse_quantity
+from jupyterhub_knada.devcluster.api.quantities import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Json = dict[str, Any]
-Amounts = dict[str, Fraction]
+Amounts = dict[str, Quantity]
+NOTHING: Final = Quantity(Fraction(0))
+ONE: Final = Quantity(Fraction(1))
 _COMPUTE: Final = ("cpu", "memory")
 
 
 def add(*sums: Amounts) -> Amounts:
-    """Add amounts by resource."""
+    """Add amounts by resource, each sum in the notation of the first that is not zero."""
     total: Amounts = {}
     for amounts in sums:
         for name, value in amounts.items():
-            total[name] = total.get(name, Fraction(0)) + value
+            total[name] = total.get(name, NOTHING) + value
     return total
 
 
@@ -38,7 +40,7 @@ def largest(*options: Amounts) -> Amounts:
 
 def amounts(quantities: dict[str, str] | None) -> Amounts:
     """Read a resource list."""
-    return {name: parse_quantity(text) for name, text in (quantities or {}).items()}
+    return {name: Quantity.parse(text) for name, text in (quantities or {}).items()}
 
 
 def pod_amounts(spec: Json, kind: str) -> Amounts:
@@ -57,7 +59,7 @@ def pod_amounts(spec: Json, kind: str) -> Amounts:
             sidecars = add(sidecars, wanted)
             at_start = largest(at_start, sidecars)
         else:
-            at_start = largest(at_start, add(sidecars, wanted))
+            at_start = largest(at_start, add(wanted, sidecars))
     total = largest(add(running, sidecars), at_start)
     return add(total, amounts(spec.get("overhead")))
 

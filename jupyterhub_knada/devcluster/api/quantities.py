@@ -7,6 +7,7 @@ Source: `k8s.io/apimachinery/pkg/api/resource.Quantity`. The package's own team 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
@@ -33,7 +34,39 @@ class QuantityError(ValueError):
     """A text that is no quantity; its message is Kubernetes' own."""
 
 
-@lru_cache(maxsize=4096)
+@dataclass(frozen=True, slots=True, order=True)
+class Quantity:
+    """A number and the notation that it is written in; compared by the number alone."""
+
+    value: Fraction
+    style: str = field(default="decimal", compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Quantity:
+        """Read a quantity as `parse_quantity` does, and keep its notation.
+
+        Raises:
+            QuantityError: the text is no quantity.
+        """
+        return cls(*_parse(text))
+
+    def __bool__(self) -> bool:
+        """Tell whether it is more or less than nothing."""
+        return bool(self.value)
+
+    def __add__(self, other: Quantity) -> Quantity:
+        """Give the sum in the notation of this one; nothing takes the other's."""
+        return Quantity(self.value + other.value, (self or other).style)
+
+    def __sub__(self, other: Quantity) -> Quantity:
+        """Give the difference in the notation of this one; nothing takes the other's."""
+        return Quantity(self.value - other.value, (self or other).style)
+
+    def __str__(self) -> str:
+        """Write it as Kubernetes does."""
+        return format_quantity(self.value, self.style)
+
+
 def parse_quantity(text: str) -> Fraction:
     """Give the exact number behind a quantity, at most 2^63-1 and rounded up to nano, as Kubernetes does.
 
@@ -43,6 +76,7 @@ def parse_quantity(text: str) -> Fraction:
     return _parse(text)[0]
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> tuple[Fraction, str]:
     """Give the number and its format: `binary`, `decimal` or `exponent`."""
     match = _PATTERN.fullmatch(text)
@@ -97,11 +131,6 @@ def _largest_suffix(value: Fraction, sizes: list[tuple[str, Fraction]]) -> str:
         if (value / size).denominator == 1:
             return f"{(value / size).numerator}{suffix}"
     return str(value.numerator)
-
-
-def style_of(text: str) -> str:
-    """Give the system that a quantity is written in, so that sums keep it."""
-    return _parse(text)[1]
 
 
 def round_up_to_milli(text: str) -> str:

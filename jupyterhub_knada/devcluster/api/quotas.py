@@ -5,12 +5,21 @@ Source: `pkg/quota/v1/evaluator/core` and `apiserver/pkg/admission/plugin/resour
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.devcluster.api import kinds, statuses
-from jupyterhub_knada.devcluster.api.quality import Amounts, add, amounts, pod_amounts, quality_class
-from jupyterhub_knada.devcluster.api.quantities import format_quantity, style_of
+from jupyterhub_knada.devcluster.api.quality import (
+    NOTHING,
+    ONE,
+    Amounts,
+    add,
+    amounts,
+    pod_amounts,
+    quality_class,
+)
+from jupyterhub_knada.devcluster.api.quantities import Quantity
 
 if TYPE_CHECKING:
     from jupyterhub_knada.devcluster.api.kinds import Resource
@@ -37,7 +46,6 @@ COUNTED: Final = (
 _SHORT_COUNTS: Final = frozenset(
     {"pods", "persistentvolumeclaims", "secrets", "configmaps", "services", "resourcequotas"}
 )
-_ONE: Final = Fraction(1)
 _COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 SCOPES: Final = frozenset({"Terminating", "NotTerminating", "BestEffort", "NotBestEffort"})
 """The scopes that are served; `PriorityClass` and `CrossNamespacePodAffinity` are refused."""
@@ -45,13 +53,13 @@ SCOPES: Final = frozenset({"Terminating", "NotTerminating", "BestEffort", "NotBe
 
 def usage(resource: Resource, body: Json) -> Amounts:
     """Give what one object uses, by the names that quotas have for it."""
-    found: Amounts = {f"count/{resource.qualified}": _ONE}
+    found: Amounts = {f"count/{resource.qualified}": ONE}
     if resource is kinds.PODS:
         if _is_finished(body):
             return found
         return found | _pod_usage(body["spec"])
     if resource.plural in _SHORT_COUNTS:
-        found[resource.plural] = _ONE
+        found[resource.plural] = ONE
     if resource is kinds.CLAIMS:
         found |= _claim_usage(body["spec"])
     if resource is kinds.SERVICES:
@@ -64,7 +72,7 @@ def _is_finished(pod: Json) -> bool:
 
 
 def _pod_usage(spec: Json) -> Amounts:
-    found: Amounts = {"pods": _ONE}
+    found: Amounts = {"pods": ONE}
     for name, value in pod_amounts(spec, "requests").items():
         found[f"requests.{name}"] = value
         if name in _COMPUTE:
@@ -76,34 +84,46 @@ def _pod_usage(spec: Json) -> Amounts:
 
 
 def _claim_usage(spec: Json) -> Amounts:
-    storage = amounts(spec["resources"].get("requests")).get("storage", Fraction(0))
+    asked = amounts(spec["resources"].get("requests")).get("storage", NOTHING)
+    # A claim may ask for a part of a byte; a quota counts whole ones.
+    storage = Quantity(Fraction(math.ceil(asked.value)), asked.style)
     found: Amounts = {"requests.storage": storage}
     if spec.get("storageClassName"):
         prefix = f"{spec['storageClassName']}.storageclass.storage.k8s.io"
-        found |= {f"{prefix}/requests.storage": storage, f"{prefix}/persistentvolumeclaims": _ONE}
+        found |= {f"{prefix}/requests.storage": storage, f"{prefix}/persistentvolumeclaims": ONE}
     return found
 
 
 def _service_usage(spec: Json) -> Amounts:
-    ports = Fraction(len(spec.get("ports", [])))
+    ports = Quantity(Fraction(len(spec.get("ports", []))))
     match spec["type"]:
         case "NodePort":
             return {"services.nodeports": ports}
         case "LoadBalancer":
-            return {"services.loadbalancers": _ONE, "services.nodeports": ports}
+            return {"services.loadbalancers": ONE, "services.nodeports": ports}
         case _:
             return {}
 
 
 def used(store: Store, quota: Json) -> Amounts:
-    """Give what the namespace of a quota uses of what it limits."""
+    """Give what the namespace of a quota uses of what it limits.
+
+    What was counted before keeps its notation while it grows, as admission only adds to it there. What has
+    become less is counted anew; of several notations, the first by name is then taken (a real cluster takes
+    any of them).
+    """
     hard = quota["spec"].get("hard", {})
-    total: Amounts = {name: Fraction(0) for name in hard}
+    total: Amounts = dict.fromkeys(hard, NOTHING)
     for resource in COUNTED:
         for stored in store.all(resource, quota["metadata"]["namespace"]):
             if _in_scope(resource, stored.body, quota):
                 total = add(total, usage(resource, stored.body))
-    return {name: total[name] for name in hard}
+    before = amounts(quota.get("status", {}).get("used"))
+    return {name: _continued(before.get(name, NOTHING), total[name]) for name in hard}
+
+
+def _continued(before: Quantity, now: Quantity) -> Quantity:
+    return before + (now - before) if now >= before else now
 
 
 def _in_scope(resource: Resource, body: Json, quota: Json) -> bool:
@@ -140,7 +160,7 @@ def check(store: Store, request: Request, new: Json, old: Json | None) -> None:
         return
     before = usage(resource, old) if old is not None else {}
     wanted = usage(resource, new)
-    delta = {name: value - before.get(name, Fraction(0)) for name, value in wanted.items()}
+    delta = {name: value - before.get(name, NOTHING) for name, value in wanted.items()}
     for stored in store.all(kinds.QUOTAS, request.namespace):
         if _in_scope(resource, new, stored.body):
             _check_one(store, request, new, stored.body, delta)
@@ -151,29 +171,22 @@ def _check_one(store: Store, request: Request, new: Json, quota: Json, delta: Am
     name = quota["metadata"]["name"]
     if request.resource is kinds.PODS:
         _require_amounts(request, new, name, hard)
-    taken = used(store, quota)
+    taken, limits = used(store, quota), amounts(hard)
     over = sorted(
-        key
-        for key in hard
-        if delta.get(key, Fraction(0)) > 0 and taken[key] + delta[key] > amounts(hard)[key]
+        key for key in hard if delta.get(key, NOTHING) > NOTHING and taken[key] + delta[key] > limits[key]
     )
     if over:
         told = [
             f"{word}: " + ",".join(f"{key}={value}" for key, value in shown.items())
             for word, shown in (
-                ("requested", {key: written(delta[key], hard[key]) for key in over}),
-                ("used", {key: written(taken[key], hard[key]) for key in over}),
+                ("requested", {key: delta[key] for key in over}),
+                ("used", {key: taken[key] for key in over}),
                 ("limited", {key: hard[key] for key in over}),
             )
         ]
         raise statuses.forbidden(
             request.resource, new["metadata"]["name"], f"exceeded quota: {name}, {', '.join(told)}"
         )
-
-
-def written(value: Fraction, like: str) -> str:
-    """Write an amount in the system of the limit that it is compared with."""
-    return format_quantity(value, style_of(like))
 
 
 def _require_amounts(request: Request, pod: Json, quota: str, hard: dict[str, str]) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.devcluster.api.quality import Amounts, add, amounts, pod_amounts
+from jupyterhub_knada.devcluster.api.quality import NOTHING, ONE, Amounts, add, amounts, pod_amounts
+from jupyterhub_knada.devcluster.api.quantities import Quantity
 from jupyterhub_knada.devcluster.api.selectors import from_label_selector, matches_labels
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _CORDONED: Final = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
-_DEFAULT_PODS: Final = Fraction(110)
+_DEFAULT_PODS: Final = Quantity(Fraction(110))
 _HELPLESS: Final = "Preemption is not helpful for scheduling."
 _NO_VICTIMS: Final = "No preemption victims found for incoming pod."
 
@@ -39,7 +40,7 @@ class NodeRoom:
 
     def take(self, spec: Json) -> None:
         """Count a pod that runs here."""
-        self.taken = add(self.taken, pod_amounts(spec, "requests"), {"pods": Fraction(1)})
+        self.taken = add(self.taken, pod_amounts(spec, "requests"), {"pods": ONE})
         self.ports |= host_ports(spec)
 
     def allocatable(self) -> Amounts:
@@ -135,16 +136,16 @@ def _volume_fits(volume: Json, node: Json) -> bool:
 
 
 def _lacking(spec: Json, room: NodeRoom) -> Misfit | None:
-    wanted = pod_amounts(spec, "requests") | {"pods": Fraction(1)}
+    wanted = pod_amounts(spec, "requests") | {"pods": ONE}
     there = room.allocatable()
     short = {
         name
         for name, value in wanted.items()
-        if value and room.taken.get(name, Fraction(0)) + value > there.get(name, Fraction(0))
+        if value and room.taken.get(name, NOTHING) + value > there.get(name, NOTHING)
     }
     if not short:
         return None
-    never = any(wanted[name] > there.get(name, Fraction(0)) for name in short)
+    never = any(wanted[name] > there.get(name, NOTHING) for name in short)
     reasons = tuple("Too many pods" if name == "pods" else f"Insufficient {name}" for name in sorted(short))
     return Misfit(reasons, could_preempt=not never)
 
@@ -172,7 +173,11 @@ def freest(rooms: Iterable[NodeRoom]) -> NodeRoom:
 
     def used_part(room: NodeRoom) -> Fraction:
         there = room.allocatable()
-        parts = [room.taken.get(n, Fraction(0)) / there[n] for n in ("cpu", "memory") if there.get(n)]
+        parts = [
+            room.taken.get(name, NOTHING).value / there[name].value
+            for name in ("cpu", "memory")
+            if there.get(name)
+        ]
         return sum(parts, Fraction(0))
 
     return min(rooms, key=lambda room: (used_part(room), room.name))

@@ -24,10 +24,7 @@ class Quota(Controller):
                 continue
             hard = stored.body["spec"].get("hard", {})
             used = quotas.used(self.store, stored.body)
-            status = {
-                "hard": dict(hard),
-                "used": {name: quotas.written(value, hard[name]) for name, value in used.items()},
-            }
+            status = {"hard": dict(hard), "used": {name: str(value) for name, value in used.items()}}
             if not hard:
                 status = {}
             if stored.body.get("status") != status:
