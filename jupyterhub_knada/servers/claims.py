@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import ClientError
 from kubernetes_asyncio.client.rest import ApiException
 
 from jupyterhub_knada.errors import KnadaError
 from jupyterhub_knada.servers.homes import TEAM_KEY, USER_KEY, Claim, home_labels
-from jupyterhub_knada.servers.patience import ask_patiently
+from jupyterhub_knada.servers.patience import UNANSWERED, ask_patiently, name_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from jupyterhub_knada.servers.homes import HomePlan
 
-_NOT_FOUND = 404
-
 
 class ClaimsUnreadableError(KnadaError):
     """Raised where the cluster does not say which claims there are; no home is decided on then."""
 
-    def __init__(self, namespace: str, cause: str) -> None:
-        super().__init__(f"the claims in namespace {namespace} cannot be read: {cause}")
-        self.jupyterhub_message = (
-            f"Your home cannot be looked up in namespace {namespace}, so that nothing was started. "
-            "Try again in a minute; if it stays so, tell whoever runs this hub."
-        )
+    def __init__(self, namespace: str, cause: BaseException) -> None:
+        super().__init__(f"the claims in namespace {namespace} cannot be read: {name_error(cause)}")
+        told = f"Your home cannot be looked up in namespace {namespace}, so that nothing was started. "
+        if isinstance(cause, ApiException) and cause.status == HTTPStatus.FORBIDDEN:
+            told += "The hub has no right to look there: tell whoever runs this hub to prepare the namespace."
+        else:
+            told += "Try again in a minute; if it stays so, tell whoever runs this hub."
+        self.jupyterhub_message = told
 
 
 async def find_claims(
@@ -62,10 +62,8 @@ async def find_claims(
                     claim = await ask_patiently(read, timeout_seconds, tell)
                     if claim is not None:
                         found[name] = claim
-    except ApiException as error:
-        raise ClaimsUnreadableError(home.namespace, f"{error.status} {error.reason}") from error
-    except (TimeoutError, OSError, ClientError) as error:
-        raise ClaimsUnreadableError(home.namespace, type(error).__name__) from error
+    except UNANSWERED as error:
+        raise ClaimsUnreadableError(home.namespace, error) from error
     return list(found.values())
 
 
@@ -78,10 +76,8 @@ async def read_claim(api: Any, namespace: str, name: str, timeout_seconds: float
     try:
         async with asyncio.timeout(timeout_seconds):
             return await _read(api, namespace, name)
-    except ApiException as error:
-        raise ClaimsUnreadableError(namespace, f"{error.status} {error.reason}") from error
-    except (TimeoutError, OSError, ClientError) as error:
-        raise ClaimsUnreadableError(namespace, type(error).__name__) from error
+    except UNANSWERED as error:
+        raise ClaimsUnreadableError(namespace, error) from error
 
 
 async def _list_labelled(api: Any, home: HomePlan) -> dict[str, Claim]:
@@ -98,7 +94,7 @@ async def _read(api: Any, namespace: str, name: str) -> Claim | None:
     try:
         return _claim(await api.read_namespaced_persistent_volume_claim(name=name, namespace=namespace))
     except ApiException as error:
-        if error.status == _NOT_FOUND:
+        if error.status == HTTPStatus.NOT_FOUND:
             return None
         raise
 

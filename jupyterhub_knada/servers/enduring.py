@@ -158,6 +158,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         except (HTTPError, TimeoutError):
             raise
         except KnadaError as error:
+            self.log.warning("Start of %s failed: %s", self._log_name, error)
             raise StartFailedError(getattr(error, "jupyterhub_message", str(error))) from error
         except ApiException as error:
             self.log.warning("Start of %s failed: %s", self._log_name, name_error(error))

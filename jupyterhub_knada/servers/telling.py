@@ -14,7 +14,7 @@ from tornado.web import HTTPError
 from jupyterhub_knada.servers.patience import UNANSWERED, name_error, read_status
 from jupyterhub_knada.servers.pausing import with_pauses
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
-from jupyterhub_knada.servers.watching import WatchingKubeSpawner
+from jupyterhub_knada.servers.watching import PodsUnseenError, WatchingKubeSpawner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -162,7 +162,7 @@ class TellingKubeSpawner(WatchingKubeSpawner):
         """
         try:
             await super().stop(now)  # type: ignore[no-untyped-call]
-        except UNANSWERED as error:
+        except (*UNANSWERED, PodsUnseenError) as error:
             self.log.warning("%s not stopped: %s", self._named_pod(), name_error(error))
             raise
         except Exception:

@@ -144,5 +144,5 @@ async def test_start_in_a_namespace_that_nobody_prepared_is_told_in_words(
         _, told = await _told(spawners)
         assert told == (
             f"Your home cannot be looked up in namespace {namespace}, so that nothing was started. "
-            "Try again in a minute; if it stays so, tell whoever runs this hub."
+            "The hub has no right to look there: tell whoever runs this hub to prepare the namespace."
         )

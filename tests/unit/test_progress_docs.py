@@ -44,7 +44,7 @@ def shown_sentences(folder: Path) -> Iterator[str]:
     for message in ("exceeded quota: x", "maximum storage usage per PersistentVolumeClaim is 1Gi"):
         yield tell_home_refusal("team-kyrre", "403 Forbidden", message)
     yield tell_silence()
-    yield str(vars(ClaimsUnreadableError("team-kyrre", "500"))["jupyterhub_message"])
+    yield str(vars(ClaimsUnreadableError("team-kyrre", TimeoutError()))["jupyterhub_message"])
     write_files(folder, kyrre="users: [e1]\nnamespace: 5 5\n", other="namespace: b\nusers: []\ngroups: [g]\n")
     snapshot = open_registry(folder / "teams", None).snapshot
     for user, groups in (("e1", frozenset[str]()), ("e2", None), ("e2", frozenset[str]())):
