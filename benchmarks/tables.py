@@ -78,11 +78,13 @@ def to_markdown(results: Json) -> str:
         head = ("", *columns, "ratio", "goal", "met")
         lines = [head, ("---", "---:", "---:", "---:", "---", "---"), *map(_cells, rows)]
         parts.append("\n".join([f"**{title}**", "", *(f"| {' | '.join(line)} |" for line in lines)]))
-    told = {**results["facts"], **results["parameters"]}
-    parts.append(
-        "; ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in told.items()) + "."
-    )
+    parts.append(to_words({**results["facts"], **results["parameters"]}))
     return "\n\n".join(parts) + "\n"
+
+
+def to_words(told: Json) -> str:
+    """Give what was measured, or with which settings, as a sentence."""
+    return "; ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in told.items()) + "."
 
 
 def _plain(value: object) -> str:

@@ -33,7 +33,7 @@ from benchmarks.fleet import IDENTITIES, Fleet, launch
 from benchmarks.hub import HubSettings, listening, measure_hub
 from benchmarks.probing import run_probe
 from benchmarks.relay import Relay
-from benchmarks.tables import build_table, comparisons, missed, to_markdown
+from benchmarks.tables import build_table, comparisons, missed, to_markdown, to_words
 from benchmarks.variants import VARIANTS, Variant
 from tests.kubernetes.control_plane import ControlPlane, running
 from tests.kubernetes.fake_nodes import get_kwok
@@ -165,8 +165,8 @@ def _name(variant: Variant, fleet: Fleet) -> Json:
 
 def show(results: Json, console: Console) -> None:
     """Print the results as tables, and which goals were missed."""
-    facts = ", ".join(f"{name} {value}" for name, value in results["facts"].items())
-    console.print(f"[bold]{facts}[/bold]", f"{results['parameters']}", "", sep="\n", highlight=False)
+    console.print(to_words(results["facts"]), style="bold", highlight=False)
+    console.print(to_words(results["parameters"]), "", sep="\n", highlight=False)
     for table in comparisons(results):
         console.print(build_table(*table), "")
     not_met = missed(results)
@@ -198,6 +198,20 @@ def _rest(text: str) -> int:
     return number
 
 
+def _results(name: str) -> Json:
+    """Read what `save` has written."""
+    try:
+        results = json.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error.strerror}") from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{name} is no JSON: {error}") from None
+    parts = ("facts", "parameters", "watching", "hub")
+    if not isinstance(results, dict) or any(part not in results for part in parts):
+        raise argparse.ArgumentTypeError(f"{name} holds no results: they have {', '.join(parts)}")
+    return results
+
+
 def _read_words(words: list[str] | None) -> argparse.Namespace:
     usage, _, more = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(
@@ -216,7 +230,7 @@ def _read_words(words: list[str] | None) -> argparse.Namespace:
     add("--starts", type=int, default=3, help="starts of a server in each hub; 0: measure no hub (3)")
     add("--cluster", choices=[*KUBERNETES, "assets"], default="newest", help="version (newest)")
     add("--save", type=Path, metavar="FOLDER", help="write watching.json, watching-tables.txt, watching.svg")
-    add("--show", type=Path, metavar="FILE", help="read a watching.json instead, and run nothing")
+    add("--show", type=_results, metavar="FILE", help="read a watching.json instead, and run nothing")
     add("--check", action="store_true", help="fail where a goal is not met")
     return parser.parse_args(words)
 
@@ -225,10 +239,10 @@ def main(words: list[str] | None = None) -> int:
     """Do what the words say; give the exit code."""
     given = _read_words(words)
     if given.save and find_spec("matplotlib") is None:
-        _tell("--save draws a picture, which needs matplotlib: pip install --group benchmark")
+        _tell("--save draws a picture, which needs matplotlib: `make benchmark` installs it")
         return 2
     if given.show:
-        results = json.loads(given.show.read_text(encoding="utf-8"))
+        results = given.show
     else:
         namespaces = tuple(dict.fromkeys(n for n in (given.namespaces, given.few) if n > 0))
         options = Options(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kubernetes.__main__ import main
 from tests.kubernetes.clusters import given_cluster, named_clusters
 from tests.kubernetes.fake_nodes import get_kwok
 from tests.kubernetes.processes import Processes
@@ -163,6 +164,22 @@ def test_kwok_is_taken_in_the_order_of_the_other_programs(
 def test_kwok_is_none_of_the_programs_that_the_suite_gets() -> None:
     """It is for benchmarks: `make kubernetes` does not wait for it."""
     assert "kwok" not in NAMES
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(["run", "nope"], "'nope' is none of newest, oldest, assets.", id="a misspelt name"),
+        pytest.param(["get", "oldest"], "python -m tests.kubernetes get ", id="a name where none is taken"),
+        pytest.param([], "python -m tests.kubernetes run [newest] ", id="nothing"),
+    ],
+)
+def test_wrong_words_are_told_what_is_right(
+    capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    """Which names there are, or which commands; nothing is started."""
+    assert main(words) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_contract_suite_without_its_cluster_fails(tmp_path: Path) -> None:

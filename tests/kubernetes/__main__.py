@@ -45,7 +45,8 @@ def _run(name: str) -> None:
         _tell(f"  export KUBECONFIG={plane.folder / 'admin.kubeconfig'}")
         certificate, key = plane.authority.issue("node")
         _tell("A node for it that runs pods as processes, beside which kubectl logs and exec work:")
-        _tell('  python -m jupyterhub_knada.devcluster.node --kubeconfig "$KUBECONFIG" --root .node \\')
+        _tell(f"  {sys.executable} -m jupyterhub_knada.devcluster.node \\")
+        _tell('    --kubeconfig "$KUBECONFIG" --root .node \\')
         _tell(f"    --tls-cert-file {certificate} --tls-private-key-file {key} \\")
         _tell(f"    --client-ca-file {plane.authority.certificate}")
         signal.sigwait(signals)
@@ -55,8 +56,11 @@ def main(words: list[str]) -> int:
     """Do what the words say; give the exit code."""
     command, *names = words or ["help"]
     name = names[0] if names else "newest"
-    if command not in ("get", "run") or len(names) > 1 or name not in (*KUBERNETES, ASSETS):
+    if command not in ("get", "run") or len(names) > (command == "run"):
         sys.stderr.write(__doc__ or "")
+        return 2
+    if name not in (*KUBERNETES, ASSETS):
+        sys.stderr.write(f"{name!r} is none of {', '.join((*KUBERNETES, ASSETS))}.\n")
         return 2
     try:
         _get() if command == "get" else _run(name)

@@ -27,14 +27,6 @@ _KWOK_STAGES = (
     "pod/fast/pod-complete",
     "pod/fast/pod-delete",
 )
-_KWOK = "sigs.k8s.io/kwok"
-_KWOK_STAGES = (
-    "node/fast/node-initialize",
-    "node/heartbeat-with-lease/node-heartbeat-with-lease",
-    "pod/fast/pod-ready",
-    "pod/fast/pod-complete",
-    "pod/fast/pod-delete",
-)
 _VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 
 

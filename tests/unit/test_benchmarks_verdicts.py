@@ -16,6 +16,7 @@ from benchmarks.metering import name_request
 from benchmarks.tables import build_table, comparisons, missed, to_markdown
 from benchmarks.variants import KNADA, STOCK, VARIANTS
 from benchmarks.verdicts import METRICS, Goal, Row, compare, ratio, show_number
+from benchmarks.watching import main
 
 Json = dict[str, Any]
 MB = 1_000_000
@@ -201,3 +202,32 @@ def test_tables_of_the_docs_are_those_of_the_numbers() -> None:
     assert max(results["parameters"]["namespaces"]) >= 100
     assert results["parameters"]["seconds"] >= 60
     assert len(results["hub"]) == len(VARIANTS)
+
+
+def test_show_prints_the_settings_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """A published run reads as in the docs: no Python."""
+    assert main(["--show", str(RESULTS / "watching.json")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "; events of a pod: 4; namespaces: 100 and 10; seconds: " in said
+    assert "{" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param(None, "watching.json: No such file or directory", id="no file"),
+        pytest.param("| ours |", "watching.json is no JSON: ", id="the tables"),
+        pytest.param("[]", "watching.json holds no results: they have facts, parameters,", id="a list"),
+        pytest.param('{"facts": {}}', "watching.json holds no results", id="another object"),
+    ],
+)
+def test_show_of_what_holds_no_results_is_refused_in_words(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None, told: str
+) -> None:
+    """The file is named, and what is wrong with it."""
+    file = tmp_path / "watching.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match="2"):
+        main(["--show", str(file)])
+    assert told in capsys.readouterr().err
