@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kubernetes.__main__ import main
-from tests.kubernetes.clusters import given_cluster, named_clusters
+from tests.kubernetes.clusters import named_clusters
 from tests.kubernetes.fake_nodes import get_kwok
 from tests.kubernetes.processes import Processes
 from tests.kubernetes.programs import NAMES, find, get
@@ -21,12 +21,6 @@ from tests.kubernetes.versions import ETCD, KUBERNETES, KWOK
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-_CONFIG = """
-current-context: mine
-contexts: [{name: mine, context: {cluster: c, user: u}}]
-clusters: [{name: c, cluster: {server: "%s"}}]
-users: [{name: u, user: {token: t}}]
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -75,21 +69,6 @@ def test_cluster_of_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("KNADA_TEST_CLUSTERS", "oldes")
     with pytest.raises(NoClusterError, match="'oldes' is none of newest, oldest, assets, given, auto"):
         named_clusters()
-
-
-def test_cluster_elsewhere_is_refused_unless_its_context_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The suite deletes what it finds in its way: never in the cluster one happens to be logged in to."""
-    path = tmp_path / "config"
-    monkeypatch.setenv("KUBECONFIG", str(path))
-    path.write_text(_CONFIG % "https://127.0.0.1:6443", encoding="utf-8")
-    assert given_cluster() == path
-    path.write_text(_CONFIG % "https://kubernetes.example.org", encoding="utf-8")
-    with pytest.raises(NoClusterError, match="set KNADA_TEST_CONTEXT=mine"):
-        given_cluster()
-    monkeypatch.setenv("KNADA_TEST_CONTEXT", "mine")
-    assert given_cluster() == path
 
 
 def test_programs_given_are_preferred_and_completed_by_built_ones(

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.kubernetes.given import ask_version, given_cluster
 from tests.kubernetes.programs import assets, find, get
 from tests.kubernetes.refusals import NoClusterError
 from tests.kubernetes.versions import KUBERNETES
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 GIVEN: Final = "given"
 ASSETS: Final = "assets"
-_LOOPBACK = ("https://127.0.0.1:", "https://localhost:", "https://[::1]:", "http://127.0.0.1:")
 
 
 def named_clusters() -> dict[str, Path | None]:
@@ -52,25 +52,6 @@ def _automatic() -> tuple[str, ...]:
     return (ASSETS,) if assets() else tuple(KUBERNETES)
 
 
-def given_cluster() -> Path:
-    """Give KUBECONFIG's file, of a cluster that may be written to.
-
-    Raises:
-        NoClusterError: it is not set, or names a cluster elsewhere that nobody has allowed.
-    """
-    text = os.environ.get("KUBECONFIG", "")
-    if not text or not Path(text).is_file():
-        raise NoClusterError(f"KUBECONFIG is {text!r}: set it to one file, that of a test cluster.")
-    config = Kubeconfig.load(Path(text))
-    if not config.server.startswith(_LOOPBACK) and os.environ.get("KNADA_TEST_CONTEXT") != config.context:
-        raise NoClusterError(
-            f"KUBECONFIG names {config.server}, which is not on this machine, and the tests make and delete "
-            "namespaces, nodes and cluster roles there: if that is what you want, set "
-            f"KNADA_TEST_CONTEXT={config.context}."
-        )
-    return Path(text)
-
-
 def make_ready(name: str, folder: Path | None, tell: Callable[[str], None]) -> str:
     """Make sure that a cluster can be used, which may take minutes of building; give a line about it.
 
@@ -80,8 +61,8 @@ def make_ready(name: str, folder: Path | None, tell: Callable[[str], None]) -> s
     if folder is not None:
         return f"{name}: the one of {folder}"
     if name == GIVEN:
-        path = given_cluster()
-        return f"{name}: {Kubeconfig.load(path).server} of {path}"
+        config = Kubeconfig.load(given_cluster())
+        return f"{name}: Kubernetes {ask_version(config)}, {config.server} of {config.path}"
     programs = get(name, tell)
     return f"{name}: Kubernetes {programs.version}, {Path(programs['kube-apiserver']).parent}"
 
@@ -96,7 +77,7 @@ def check(name: str, folder: Path | None) -> None:
         if not (folder / "admin.kubeconfig").is_file():
             raise NoClusterError(f"KNADA_TEST_CLUSTERS: there is no {folder / 'admin.kubeconfig'}.")
     elif name == GIVEN:
-        given_cluster()
+        ask_version(Kubeconfig.load(given_cluster()))
     else:
         programs = find(name)
         for program in programs.missing():

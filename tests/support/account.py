@@ -91,8 +91,10 @@ def _chooses(item: pytest.Item) -> bool:
 def asked_backends() -> list[str]:
     """Give the clusters of this run; end the whole run where one that is asked for is not there."""
     from tests.kubernetes.refusals import NoClusterError  # noqa: PLC0415 - as in `_asked`
+    from tests.support.backends import check_backends  # noqa: PLC0415 - as in `_asked`
 
     try:
+        check_backends()
         return _asked()
     except NoClusterError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)

@@ -6,23 +6,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import select
-import ssl
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.kubernetes import control_plane
-from tests.kubernetes.clusters import GIVEN, check, given_cluster, named_clusters
+from tests.kubernetes.clusters import GIVEN, check, named_clusters
+from tests.kubernetes.given import ask_version, given_cluster
 from tests.kubernetes.programs import find
 from tests.kubernetes.tether import tethered
-from tests.support.kubernetes_api import Kubeconfig, KubernetesApi
+from tests.support.kubernetes_api import Kubeconfig, KubernetesApi, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,45 +55,38 @@ class Backend:
         return KubernetesApi(Kubeconfig.load(self.given), acts_as)
 
     def ask_version(self) -> str:
-        """Ask the cluster which version it is: `1.36.3`."""
-        return str(json.loads(self.ask("/version"))["gitVersion"]).removeprefix("v")
+        """Ask the cluster which version it is: `1.36.3`.
+
+        Raises:
+            NoClusterError: it does not say so.
+        """
+        return ask_version(Kubeconfig.load(self.kubeconfig()))
 
     def ask(self, path: str, method: str = "GET", body: Any = None) -> str:
         """Send one request as the admin; give the answer's text, whatever the status.
 
         For tests that cannot wait in an event loop of their own, as those with a browser.
         """
-        config = Kubeconfig.load(self.kubeconfig())
-        context = config.tls()
-        headers = {"Content-Type": "application/json"}
-        if config.token:
-            headers["Authorization"] = f"Bearer {config.token}"
-        request = urllib.request.Request(
-            f"{config.server}{path}",
-            headers=headers,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-        )
-        try:
-            with urllib.request.urlopen(
-                request, context=context if isinstance(context, ssl.SSLContext) else None
-            ) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return refused.read().decode()
+        return send(Kubeconfig.load(self.kubeconfig()), path, method, body)[1]
 
 
 def backend_names() -> list[str]:
-    """Give the backends that this run has.
+    """Give the backends that this run has, whether they are there or not.
+
+    Raises:
+        NoClusterError: a name is none.
+    """
+    return [EMBEDDED, *named_clusters()]
+
+
+def check_backends() -> None:
+    """Make sure that all of them can be had.
 
     Raises:
         NoClusterError: one that is asked for is not there.
     """
-    named = named_clusters()
-    for name, folder in named.items():
+    for name, folder in named_clusters().items():
         check(name, folder)
-    return [EMBEDDED, *named]
 
 
 @contextlib.contextmanager

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
 import contextlib
 import io
 import json
 import ssl
 import tempfile
+import urllib.error
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -88,12 +91,13 @@ class Kubeconfig:
             name = config["current-context"]
             context = _named(config["contexts"], name)["context"]
             cluster = _named(config["clusters"], context["cluster"])["cluster"]
-            user = _named(config["users"], context["user"])["user"]
-        except (OSError, yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
-            why = (
-                "cannot be read" if isinstance(error, OSError | yaml.YAMLError) else "has no current context"
-            )
-            raise NoClusterError(f"The kubeconfig {path} {why}.") from error
+            user = _named(config["users"], context["user"])["user"] or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise NoClusterError(f"The kubeconfig {path} cannot be read.") from error
+        except (KeyError, TypeError, StopIteration) as error:
+            raise NoClusterError(f"The kubeconfig {path} has no current context.") from error
+        if not (isinstance(cluster, dict) and isinstance(cluster.get("server"), str)):
+            raise NoClusterError(f"The kubeconfig {path}, context {name}, has no `server`.")
         unknown = sorted(_OTHER_WAYS & {*cluster, *user})
         if unknown:
             raise NoClusterError(
@@ -114,23 +118,45 @@ class Kubeconfig:
 
     @property
     def token(self) -> str | None:
-        """Give the user's token, if it has one; one in a file is read anew, as it may change."""
+        """Give the user's token, if it has one; one in a file is read anew, as it may change.
+
+        Raises:
+            NoClusterError: its file cannot be read.
+        """
         if "tokenFile" in self.user:
             file = self.path.parent / str(self.user["tokenFile"])
-            return file.read_text(encoding="utf-8").strip()
+            try:
+                return file.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise self._unusable("token", error) from error
         return self.user.get("token")
 
     def tls(self) -> ssl.SSLContext | bool:
-        """Give what the connection trusts and shows; True where it is plain HTTP."""
+        """Give what the connection trusts and shows; True where it is plain HTTP.
+
+        Raises:
+            NoClusterError: a certificate or a key is not there, is none, or does not belong to the other.
+        """
         if not self.server.startswith("https:"):
             return True
         with tempfile.TemporaryDirectory() as folder:
-            authority = self._file(self.cluster, "certificate-authority", Path(folder))
-            context = ssl.create_default_context(cafile=authority)
-            certificate = self._file(self.user, "client-certificate", Path(folder))
-            if certificate is not None:
-                context.load_cert_chain(certificate, self._file(self.user, "client-key", Path(folder)))
+            what = "certificate-authority"
+            try:
+                authority = self._file(self.cluster, what, Path(folder))
+                context = ssl.create_default_context(cafile=authority)
+                what = "client-certificate or client-key"
+                certificate = self._file(self.user, "client-certificate", Path(folder))
+                if certificate is not None:
+                    context.load_cert_chain(certificate, self._file(self.user, "client-key", Path(folder)))
+            except (OSError, binascii.Error) as error:
+                raise self._unusable(what, error) from error
         return context
+
+    def _unusable(self, what: str, error: Exception) -> NoClusterError:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        return NoClusterError(
+            f"The kubeconfig {self.path}, context {self.context}, has a {what} of no use: {reason}."
+        )
 
     def _file(self, entry: Json, key: str, folder: Path) -> Path | None:
         """Give a file that an entry names, or holds itself: then it is written to `folder`."""
@@ -139,6 +165,35 @@ class Kubeconfig:
             path.write_bytes(base64.b64decode(entry[f"{key}-data"]))
             return path
         return self.path.parent / entry[key] if key in entry else None
+
+
+def send(
+    config: Kubeconfig, path: str, method: str = "GET", body: Any = None, *, seconds: float | None = None
+) -> tuple[int, str]:
+    """Send one request and wait for its answer, where no event loop runs; give its status and its text.
+
+    Raises:
+        NoClusterError: a certificate or a token is of no use.
+        OSError: nothing answers, or not within `seconds`.
+        http.client.HTTPException: what answers does not speak HTTP.
+        ValueError: the address is none, or the token cannot stand in a header.
+    """
+    context = config.tls()
+    headers = {"Content-Type": "application/json"}
+    if config.token:
+        headers["Authorization"] = f"Bearer {config.token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{config.server}{path}", headers=headers, method=method, data=data)
+    # As the other clients here: by no proxy that the environment names.
+    ways: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if isinstance(context, ssl.SSLContext):
+        ways.append(urllib.request.HTTPSHandler(context=context))
+    try:
+        with urllib.request.build_opener(*ways).open(request, timeout=seconds) as answer:
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.read().decode(errors="replace")
 
 
 def _named(entries: list[Json], name: str) -> Json:

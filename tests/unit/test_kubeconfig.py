@@ -73,8 +73,45 @@ def test_kubeconfig_with_a_wrong_certificate_is_not_taken(tmp_path: Path) -> Non
     _, key = authority.issue("somebody")
     user = {"client-certificate-data": _base64(certificate), "client-key-data": _base64(key)}
     path = _write(tmp_path, user, **{"certificate-authority-data": _base64(authority.certificate)})
-    with pytest.raises(ssl.SSLError):
+    with pytest.raises(NoClusterError, match=r"client-certificate or client-key of no use: .*mismatch"):
         Kubeconfig.load(path).tls()
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "sentence"),
+    [
+        pytest.param(
+            {"token": "t"},
+            {"certificate-authority": "gone.crt"},
+            "certificate-authority of no use: No such file or directory",
+            id="an authority that is gone",
+        ),
+        pytest.param(
+            {"client-certificate": "gone.crt", "client-key": "gone.key"},
+            {},
+            "client-certificate or client-key of no use: No such file or directory",
+            id="a certificate that is gone",
+        ),
+        pytest.param(
+            {"token": "t"},
+            {"certificate-authority-data": "A"},
+            "certificate-authority of no use: ",
+            id="an authority that is no base64",
+        ),
+        pytest.param(
+            {"tokenFile": "gone"}, {}, "token of no use: No such file or directory", id="a token that is gone"
+        ),
+    ],
+)
+def test_kubeconfig_of_unusable_files_is_told_in_one_line(
+    tmp_path: Path, user: Json, cluster: Json, sentence: str
+) -> None:
+    """Which of its entries it is, and why: not the stack of a library."""
+    config = Kubeconfig.load(_write(tmp_path, user, **cluster))
+    with pytest.raises(
+        NoClusterError, match=rf"^The kubeconfig .*config, context kind-mine, has a {sentence}"
+    ):
+        _ = config.tls(), config.token
 
 
 def test_kubeconfig_token_in_a_file_is_read_when_it_is_needed(tmp_path: Path) -> None:
@@ -103,19 +140,30 @@ def test_kubeconfig_of_another_way_is_refused(tmp_path: Path, user: Json, cluste
         Kubeconfig.load(_write(tmp_path, user, **cluster))
 
 
+_WITHOUT_SERVER = """
+current-context: x
+contexts: [{name: x, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: %s}]
+users: [{name: u, user: }]
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         pytest.param("a: [", "cannot be read", id="no YAML"),
+        pytest.param(b"\xff\xfe\x00\x80", "cannot be read", id="no text"),
         pytest.param("", "has no current context", id="empty"),
+        pytest.param(_WITHOUT_SERVER % "{}", ", context x, has no `server`", id="no server"),
+        pytest.param(_WITHOUT_SERVER % "", ", context x, has no `server`", id="an empty cluster"),
         pytest.param("{current-context: x, contexts: []}", "has no current context", id="no such context"),
         pytest.param(None, "cannot be read", id="no file"),
     ],
 )
-def test_kubeconfig_that_is_none_is_refused(tmp_path: Path, text: str | None, sentence: str) -> None:
+def test_kubeconfig_that_is_none_is_refused(tmp_path: Path, text: str | bytes | None, sentence: str) -> None:
     """A file that says nothing of a cluster is told by its name."""
     path = tmp_path / "config"
     if text is not None:
-        path.write_text(text, encoding="utf-8")
-    with pytest.raises(NoClusterError, match=rf"The kubeconfig {path} {sentence}\."):
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(NoClusterError, match=rf"The kubeconfig {path} ?{sentence}\."):
         Kubeconfig.load(path)

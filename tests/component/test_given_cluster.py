@@ -1,0 +1,158 @@
+"""The cluster of KUBECONFIG: what is wrong with it is one line, before any test runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kubernetes.clusters import check, make_ready
+from tests.kubernetes.given import ask_version, given_cluster
+from tests.kubernetes.refusals import NoClusterError
+from tests.support.kubernetes_api import Kubeconfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+_CONFIG = """
+current-context: mine
+contexts: [{name: mine, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "%s"}}]
+users: [{name: u, user: {token: "t"}}]
+"""
+_DEAD = "https://127.0.0.1:1"
+
+
+def _http(status: str, body: str) -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
+
+
+@contextlib.contextmanager
+def _answering(reply: bytes) -> Iterator[str]:
+    """Give the address of what says the same to everybody."""
+
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(reply)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Give the file that KUBECONFIG names, which nobody has written yet."""
+    path = tmp_path / "config"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.delenv("KNADA_TEST_CONTEXT", raising=False)
+    return path
+
+
+def test_given_cluster_that_answers_is_told_with_its_version(kubeconfig: Path) -> None:
+    """Before the tests begin one knows on what."""
+    with _answering(_http("200 OK", '{"gitVersion": "v1.34.1"}')) as address:
+        kubeconfig.write_text(_CONFIG % address, encoding="utf-8")
+        told = make_ready("given", None, pytest.fail)
+    assert told == f"given: Kubernetes 1.34.1, {address} of {kubeconfig}"
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        pytest.param(
+            _http("401 Unauthorized", '{"kind": "Status"}'),
+            "answers 401: it does not let that context's user in",
+            id="a wrong token",
+        ),
+        pytest.param(
+            _http("200 OK", "<html>"), "answers 200 and no version: it is no Kubernetes", id="a web page"
+        ),
+        pytest.param(
+            _http("404 Not Found", "[]"), "answers 404 and no version: it is no Kubernetes", id="another API"
+        ),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n", "cannot be asked", id="no HTTP"),
+        pytest.param(b"", "cannot be reached: ", id="nothing"),
+    ],
+)
+def test_given_cluster_that_is_none_is_refused_in_one_line(
+    kubeconfig: Path, reply: bytes, sentence: str
+) -> None:
+    """One request tells; without it every test would fail with its own stack."""
+    with _answering(reply) as address:
+        kubeconfig.write_text(_CONFIG % address, encoding="utf-8")
+        for asked in (lambda: make_ready("given", None, pytest.fail), lambda: check("given", None)):
+            with pytest.raises(NoClusterError) as refused:
+                asked()
+            assert str(refused.value).startswith(f"{address} of {kubeconfig}, context mine, {sentence}")
+            assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(_CONFIG % "localhost", id="an address without a scheme"),
+        pytest.param((_CONFIG % _DEAD).replace('"t"', r'"se\ncret"'), id="a token of two lines"),
+    ],
+)
+def test_given_cluster_that_cannot_be_asked_is_told_without_its_token(kubeconfig: Path, text: str) -> None:
+    """What is malformed is not quoted: it may be the token."""
+    kubeconfig.write_text(text, encoding="utf-8")
+    with pytest.raises(NoClusterError, match="cannot be asked: is the address right") as refused:
+        ask_version(Kubeconfig.load(kubeconfig))
+    assert "cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        pytest.param(("-m", "tests.kubernetes", "get"), 1, id="make contract"),
+        pytest.param(
+            ("-m", "pytest", "-p", "no:cacheprovider", "tests/contract"),
+            pytest.ExitCode.USAGE_ERROR,
+            id="the suite alone",
+        ),
+    ],
+)
+def test_given_cluster_that_is_dead_ends_the_run_before_its_tests(
+    kubeconfig: Path, command: tuple[str, ...], code: int
+) -> None:
+    """One line and an exit code, and nothing that looks ready."""
+    kubeconfig.write_text(_CONFIG % _DEAD, encoding="utf-8")
+    environment = os.environ | {"KNADA_TEST_CLUSTERS": "given"}
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    told = f"{_DEAD} of {kubeconfig}, context mine, cannot be reached: Connection refused."
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "given:" not in done.stdout
+
+
+def test_cluster_elsewhere_is_refused_unless_its_context_is_named(
+    monkeypatch: pytest.MonkeyPatch, kubeconfig: Path
+) -> None:
+    """The suite deletes what it finds in its way: never in the cluster one happens to be logged in to."""
+    kubeconfig.write_text(_CONFIG % "https://127.0.0.1:6443", encoding="utf-8")
+    assert given_cluster() == kubeconfig
+    kubeconfig.write_text(_CONFIG % "https://kubernetes.example.org", encoding="utf-8")
+    with pytest.raises(NoClusterError, match="set KNADA_TEST_CONTEXT=mine"):
+        given_cluster()
+    monkeypatch.setenv("KNADA_TEST_CONTEXT", "mine")
+    assert given_cluster() == kubeconfig
