@@ -12,8 +12,8 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from jupyterhub_knada.cli.demo.ports import free_ports
 from tests.kubernetes.certificates import Authority, write_token_keys
-from tests.kubernetes.ports import free_ports
 from tests.kubernetes.processes import Processes
 from tests.kubernetes.refusals import NoClusterError
 

@@ -11,8 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from jupyterhub_knada.cli.demo.ports import free_ports
 from tests.kubernetes.building import build_kwok, find_go
-from tests.kubernetes.ports import free_ports
 from tests.kubernetes.programs import alone, assets, cache
 from tests.kubernetes.refusals import NoClusterError
 from tests.kubernetes.versions import KUBERNETES, KWOK

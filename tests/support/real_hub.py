@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+
+from jupyterhub_knada.cli.demo.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -92,7 +93,7 @@ class HubProcess:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Write its configuration; see `running_hub`."""
-        port, hub_port = _free_ports(2)
+        port, hub_port = free_ports(2)
         self._folder = folder
         self._config = folder / "config.py"
         self._config.write_text(_CONFIG.format(port=port, hub_port=hub_port, token=API_TOKEN) + config)
@@ -162,14 +163,3 @@ async def _wait_for(hub: RealHub, process: asyncio.subprocess.Process, seconds: 
             else:
                 return
     raise RuntimeError(f"the hub ended with {process.returncode}:\n{hub.log}")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
-    finally:
-        for sock in sockets:
-            sock.close()

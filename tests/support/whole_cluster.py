@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jupyterhub_knada.cli.demo import cluster as demo
+from jupyterhub_knada.cli.demo.ports import free_ports
 from jupyterhub_knada.devcluster import node
 from jupyterhub_knada.devcluster.node.processes import kill_marked
 from tests.kubernetes import control_plane
-from tests.kubernetes.ports import free_ports
 from tests.kubernetes.processes import Processes
 from tests.kubernetes.programs import find
 from tests.support.backends import EMBEDDED, Backend
