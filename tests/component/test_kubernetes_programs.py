@@ -30,9 +30,10 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def _program(folder: Path, name: str, prints: str = "") -> None:
+def _program(folder: Path, name: str, prints: str = "", script: str = "") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\necho '{prints}'\n", encoding="utf-8")
+    script = script or f"echo '{prints}'"
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     (folder / name).chmod(0o755)
 
 
@@ -88,20 +89,83 @@ def test_programs_given_are_preferred_and_completed_by_built_ones(
     assert find("newest").missing() == list(NAMES)
 
 
-@pytest.mark.parametrize("go", [None, "go1.25.3"], ids=["no Go", "an old Go"])
-def test_programs_that_cannot_be_built_say_what_to_set(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, go: str | None
+_GO = "install Go 1.26 or newer (https://go.dev/dl/)"
+
+
+@pytest.mark.parametrize(
+    ("go", "reason"),
+    [
+        pytest.param(None, "there is no Go to build with", id="no Go"),
+        pytest.param("echo go1.25.3", "{} is go1.25.3, too old to build with", id="an old Go"),
+        pytest.param(
+            "echo devel go1.25-abc", "{} is devel go1.25-abc, too old to build with", id="one by hand"
+        ),
+        pytest.param("exit 2", "`{} env GOVERSION` fails (exit code 2)", id="a Go that fails"),
+    ],
+)
+def test_programs_that_cannot_be_built_are_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, go: str | None, reason: str
 ) -> None:
-    """One line with all the ways out, before anything is begun."""
+    """What is missing, why it is not built and what to do, before anything is begun."""
     if go:
-        _program(tmp_path / "bin", "go", go)
+        _program(tmp_path / "bin", "go", script=go)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    told: list[str] = []
     with pytest.raises(NoClusterError) as caught:
-        get("oldest", told.append)
-    assert all(word in str(caught.value) for word in ("KUBECONFIG", "KUBEBUILDER_ASSETS", "Go 1.26"))
-    assert "\n" not in str(caught.value)
-    assert told == []
+        get("oldest", pytest.fail)
+    assert str(caught.value) == (
+        f"For Kubernetes {KUBERNETES['oldest']} these programs are missing: {', '.join(NAMES)}. They can be "
+        f"built, but {reason.format(tmp_path / 'bin/go')}: {_GO}, or set KUBEBUILDER_ASSETS to a folder with "
+        "all of them in this version."
+    )
+
+
+@pytest.mark.parametrize(
+    ("clusters", "has_assets", "ways"),
+    [
+        pytest.param(
+            "auto",
+            False,
+            "set KUBEBUILDER_ASSETS to a folder with all of them, of any version, or set KUBECONFIG to the "
+            "file of a test cluster",
+            id="chosen by what is set",
+        ),
+        pytest.param(
+            "auto",
+            True,
+            "put them into {}, or set KUBECONFIG to the file of a test cluster",
+            id="programs given",
+        ),
+        pytest.param(
+            "newest",
+            False,
+            "or set KUBEBUILDER_ASSETS to a folder with all of them in this version",
+            id="named, where KUBECONFIG would be of no use",
+        ),
+        pytest.param("assets", True, "or put them into {}", id="named programs"),
+    ],
+)
+def test_programs_that_cannot_be_built_have_the_other_ways_of_their_caller(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    clusters: str,
+    *,
+    has_assets: bool,
+    ways: str,
+) -> None:
+    """Nobody is sent to what they have set, or to what would not be read."""
+    given = tmp_path / "assets"
+    for name in ("kube-apiserver", "etcd", "kubectl"):
+        _program(given, name, "Kubernetes v1.34.1")
+    if has_assets:
+        monkeypatch.setenv("KUBEBUILDER_ASSETS", str(given))
+    monkeypatch.setenv("KNADA_TEST_CLUSTERS", clusters)
+    monkeypatch.setenv("PATH", "")
+    assert main(["get"]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith(f"{_GO}, {ways.format(given)}.\n")
+    is_named = "1.34.1 these programs are missing: kube-controller-manager, kube-scheduler." in told
+    assert is_named is has_assets
 
 
 def test_programs_that_are_there_are_not_built_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Final
 
-from tests.kubernetes.refusals import NoClusterError, where_from
+from tests.kubernetes.refusals import NoClusterError
 from tests.kubernetes.versions import GO
 
 _KUBERNETES = "k8s.io/kubernetes"
@@ -27,6 +28,8 @@ _KWOK_STAGES = (
     "pod/fast/pod-complete",
     "pod/fast/pod-delete",
 )
+GET_GO: Final = f"install Go {GO[0]}.{GO[1]} or newer (https://go.dev/dl/)"
+"""What to do where there is none, for a message."""
 _VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 
 
@@ -76,7 +79,7 @@ def build_kwok(version: str, target: Path, stages: Path) -> None:
 
 def _build(module: str, version: str, package: str, target: Path, flags: str) -> Path:
     """Build a package into a file; give the folder of its module's source."""
-    go = find_go(version)
+    go = find_go()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="knada-build-") as folder:
         run = _Go(go, Path(folder))
@@ -91,21 +94,28 @@ def _build(module: str, version: str, package: str, target: Path, flags: str) ->
     return source
 
 
-def find_go(version: str) -> str:
+class NoGoError(NoClusterError):
+    """There is no Go that builds; the message is half a sentence that says why, for a longer one."""
+
+
+def find_go() -> str:
     """Give the Go that builds.
 
     Raises:
-        NoClusterError: there is none, or it is too old; the message says what else one can do.
+        NoGoError: there is none, it is too old, or it does not work.
     """
     go = shutil.which("go")
     if go is None:
-        raise NoClusterError(f"A real Kubernetes API server is needed: {where_from(version)}.")
-    told = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout
-    found = re.match(r"go(\d+)\.(\d+)", told)
+        raise NoGoError("there is no Go to build with")
+    command = [go, "env", "GOVERSION"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"exit code {error.returncode}"
+        raise NoGoError(f"`{' '.join(command)}` fails ({reason})") from error
+    found = re.search(r"\bgo(\d+)\.(\d+)", told)
     if found is None or (int(found[1]), int(found[2])) < GO:
-        raise NoClusterError(
-            f"{go} is {told.strip()}, too old to build Kubernetes {version}: {where_from(version)}."
-        )
+        raise NoGoError(f"{go} is {told.strip() or 'of no version'}, too old to build with")
     return go
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 GIVEN: Final = "given"
 ASSETS: Final = "assets"
+_AUTOMATIC: Final = "auto"
 
 
 def named_clusters() -> dict[str, Path | None]:
@@ -30,7 +31,7 @@ def named_clusters() -> dict[str, Path | None]:
     Raises:
         NoClusterError: a name is none.
     """
-    words = os.environ.get("KNADA_TEST_CLUSTERS", "").replace(",", " ").split()
+    words = _words()
     clusters: dict[str, Path | None] = {}
     for word in words:
         name, is_folder, folder = word.partition("=")
@@ -38,18 +39,31 @@ def named_clusters() -> dict[str, Path | None]:
             clusters[name] = Path(folder)
         elif word in (*KUBERNETES, ASSETS, GIVEN):
             clusters[word] = None
-        elif word == "auto":
+        elif word == _AUTOMATIC:
             clusters |= dict.fromkeys(_automatic())
         else:
-            names = ", ".join((*KUBERNETES, ASSETS, GIVEN, "auto"))
+            names = ", ".join((*KUBERNETES, ASSETS, GIVEN, _AUTOMATIC))
             raise NoClusterError(f"KNADA_TEST_CLUSTERS: {word!r} is none of {names} and no NAME=DIR.")
     return clusters
+
+
+def _words() -> list[str]:
+    return os.environ.get("KNADA_TEST_CLUSTERS", "").replace(",", " ").split()
 
 
 def _automatic() -> tuple[str, ...]:
     if os.environ.get("KUBECONFIG"):
         return (GIVEN,)
     return (ASSETS,) if assets() else tuple(KUBERNETES)
+
+
+def _other_ways() -> tuple[str, str]:
+    """Give what spares one to build where the clusters are chosen by what is set, for a message."""
+    given = assets()
+    by_hand = "set KUBEBUILDER_ASSETS to a folder with all of them, of any version"
+    if given:
+        by_hand = f"put them into {given}"
+    return by_hand, "set KUBECONFIG to the file of a test cluster"
 
 
 def make_ready(name: str, folder: Path | None, tell: Callable[[str], None]) -> str:
@@ -63,7 +77,7 @@ def make_ready(name: str, folder: Path | None, tell: Callable[[str], None]) -> s
     if name == GIVEN:
         config = Kubeconfig.load(given_cluster())
         return f"{name}: Kubernetes {ask_version(config)}, {config.server} of {config.path}"
-    programs = get(name, tell)
+    programs = get(name, tell, _other_ways() if _AUTOMATIC in _words() else ())
     return f"{name}: Kubernetes {programs.version}, {Path(programs['kube-apiserver']).parent}"
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.kubernetes.building import build_etcd, build_kubernetes, find_go
+from tests.kubernetes.building import GET_GO, NoGoError, build_etcd, build_kubernetes, find_go
 from tests.kubernetes.refusals import NoClusterError
 from tests.kubernetes.versions import ETCD, KUBERNETES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 OWN: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 """The programs that have Kubernetes' version."""
@@ -96,27 +96,51 @@ def _version_of(folder: Path) -> str:
     return found[1]
 
 
-def get(name: str, tell: Callable[[str], None]) -> Programs:
-    """Give programs, all of them: what is missing is built; `tell` hears of each before its minutes begin.
+def get(name: str, tell: Callable[[str], None], other_ways: Sequence[str] = ()) -> Programs:
+    """Give programs, all of them: what is missing is built.
+
+    Args:
+        name: `newest`, `oldest` or `assets`.
+        tell: hears of each program before its minutes begin.
+        other_ways: what one can do instead of installing Go, for a message; where none is named, what helps
+            with this very version.
 
     Raises:
         NoClusterError: there is no Go that could build, or it failed.
     """
     programs = find(name)
-    for program in programs.missing():
+    missing = programs.missing()
+    if missing:
+        _check_go(programs, missing, other_ways)
+    for program in missing:
         is_etcd = program == "etcd"
         version = ETCD if is_etcd else programs.version
         target = (cache() / (f"etcd-{ETCD}" if is_etcd else version)) / program
         with alone(target.parent):
             if target.exists():  # by another run, meanwhile
                 continue
-            find_go(programs.version)
             tell(f"Building {program} {version} into {target.parent} …")
             if is_etcd:
                 build_etcd(version, target)
             else:
                 build_kubernetes(program, version, target)
     return programs
+
+
+def _check_go(programs: Programs, missing: list[str], other_ways: Sequence[str]) -> None:
+    try:
+        find_go()
+    except NoGoError as error:
+        given = assets()
+        if given in programs.folders:
+            by_hand = f"put them into {given}"
+        else:
+            by_hand = "set KUBEBUILDER_ASSETS to a folder with all of them in this version"
+        *ways, last = (GET_GO, *(other_ways or (by_hand,)))
+        raise NoClusterError(
+            f"For Kubernetes {programs.version} these programs are missing: {', '.join(missing)}. They can be"
+            f" built, but {error}: {', '.join(ways)}, or {last}."
+        ) from error
 
 
 @contextlib.contextmanager
