@@ -284,7 +284,7 @@ _TAINT = _named(
     "letters, digits and . _ -, optionally behind 'example.org/'",
     317,
 )
-TaintKey = Annotated[str, _unless(_TAINT, names.reserved_taint, names.CONTROL_PLANE_TAINT)]
+TaintKey = Annotated[str, _unless(_TAINT, names.reserved_taint, names.RESERVED_TAINT)]
 LabelValue = Annotated[str, _LABEL_VALUE]
 
 UserNames = Annotated[tuple[str, ...], _listed(_USER)]

@@ -60,7 +60,9 @@ _LOOSENS = "it can loosen a server's protection, or give it an identity; only th
 RESERVED_DOMAINS: Mapping[str, str] = MappingProxyType(
     {
         "apparmor.security.beta.kubernetes.io": _LOOSENS,
+        "azure.workload.identity": _LOOSENS,
         "cni.projectcalico.org": _LOOSENS,
+        "gke-gcsfuse": _LOOSENS,
         "iam.amazonaws.com": _LOOSENS,
         "istio.io": _LOOSENS,
         "k8s.v1.cni.cncf.io": _LOOSENS,
@@ -95,8 +97,8 @@ RESERVED_NAMESPACE = r"default|kube-.*"
 """Namespaces that are no team's. Source: Kubernetes, "Namespaces": the prefix `kube-` is reserved."""
 RESERVED_ACCOUNT = "default"
 """The service account of every pod that names none."""
-CONTROL_PLANE_TAINT = r"node-role\.kubernetes\.io/(control-plane|master)"
-"""Taints that keep other pods away from the Kubernetes API. Source: Kubernetes, "Well-Known Labels"."""
+RESERVED_TAINT = r"(node-role|node|node\.cloudprovider)\.kubernetes\.io/.*"
+"""Taints that are the cluster's own. Source: Kubernetes, "Well-Known Labels, Annotations and Taints"."""
 
 
 def reserved_namespace(name: str) -> Fault | None:
@@ -119,15 +121,17 @@ def reserved_account(name: str) -> Fault | None:
 
 def reserved_taint(key: str) -> Fault | None:
     """Say why a team's servers may not tolerate this taint, if they may not."""
-    if not re.fullmatch(CONTROL_PLANE_TAINT, key):
+    if not re.fullmatch(RESERVED_TAINT, _domain_lowered(key)):
         return None
-    rule = "people's servers do not run beside the Kubernetes API"
-    return Fault(Code.RESERVED_NAME, f"the taint of control-plane nodes {got(key)}", rule, "remove it")
+    rule = (
+        "nodes with a role, as the Kubernetes API's, and nodes that are not fit for pods take nobody's server"
+    )
+    return Fault(Code.RESERVED_NAME, f"a taint of the cluster's own {got(key)}", rule, "remove it")
 
 
 def reserved_label(key: str) -> Fault | None:
     """Say why a team may not set this label, if it may not."""
-    return _reserved("a label", key, RESERVED_LABELS.get(key) or _reserved_domain(key))
+    return _reserved("a label", key, RESERVED_LABELS.get(_domain_lowered(key)) or _reserved_domain(key))
 
 
 def reserved_annotation(key: str) -> Fault | None:
@@ -142,12 +146,18 @@ def reserved_variable(name: str) -> Fault | None:
 
 
 def _reserved_domain(key: str) -> str | None:
-    domain, slash, _ = key.partition("/")
+    domain, slash, _ = _domain_lowered(key).partition("/")
     parts = domain.split(".")
     above = (".".join(parts[at:]) for at in range(len(parts)))
     return (
         next((RESERVED_DOMAINS[name] for name in above if name in RESERVED_DOMAINS), None) if slash else None
     )
+
+
+def _domain_lowered(key: str) -> str:
+    """Spell the domain of a key as Kubernetes wants it: another case is no other domain."""
+    domain, slash, name = key.rpartition("/")
+    return f"{domain.lower()}{slash}{name}"
 
 
 def _reserved(kind: str, name: str, why: str | None) -> Fault | None:

@@ -208,4 +208,4 @@ def test_toleration_of_an_override_names_no_control_plane(tmp_path: Path) -> Non
     problem = find_problem(tmp_path, "project: knada-gcp\n", team)
     assert problem.code is Code.RESERVED_NAME
     assert problem.field == "profiles[0].kubespawnerOverride.tolerations[0].key"
-    assert problem.rule == "people's servers do not run beside the Kubernetes API"
+    assert problem.rule.startswith("nodes with a role, as the Kubernetes API's")
