@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
 from jupyterhub_knada.servers.frozen import merge
 from jupyterhub_knada.servers.override_contents import check_contents
+from jupyterhub_knada.servers.override_lengths import check_lengths
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
 from jupyterhub_knada.servers.override_volumes import check_laid_volumes
 from jupyterhub_knada.servers.profile_options import option_overrides
@@ -61,6 +62,8 @@ def check_laid(overrides: Overrides, hub: HubSettings) -> None:
     Raises:
         RefusedError: with the code of what was found.
     """
+    for fault in check_lengths(overrides.values):
+        _refuse_fault(str(fault.path[0]) if fault.path else "kubespawnerOverride", fault)
     for trait, value in overrides.values.items():
         if trait not in MERGED | PASSED:
             refuse_override(trait, value)

@@ -11,6 +11,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from jupyterhub_knada.errors import Code
+from jupyterhub_knada.servers.override_placement import (
+    check_node_affinity,
+    check_pod_affinity,
+    check_tolerations,
+)
 from jupyterhub_knada.servers.override_rules import (
     BOUNDED_RESOURCES,
     CONTAINER_KEYS,
@@ -27,30 +32,35 @@ from jupyterhub_knada.servers.override_volumes import check_volume_mounts, check
 from jupyterhub_knada.servers.override_walk import (
     camel,
     entries,
-    field,
     is_mapping_or_null,
     items,
     keys,
     not_a_mapping,
     not_among,
 )
+from jupyterhub_knada.servers.templates import MESSAGE_NAMES, is_template
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.images import parse_image
 from jupyterhub_knada.teams.names import (
     reserved_annotation,
     reserved_label,
-    reserved_taint,
     reserved_variable,
 )
 from jupyterhub_knada.teams.quantities import QuantityError
 from jupyterhub_knada.teams.quoting import got
 
-_FIELD_SOURCES: Final = frozenset({"fieldRef", "resourceFieldRef"})
+_FIELD_SOURCES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "fieldRef": frozenset({"apiVersion", "fieldPath"}),
+        "resourceFieldRef": frozenset({"containerName", "divisor", "resource"}),
+    }
+)
+"""Where a variable may come from, and what is said of it. Source: Kubernetes, core/v1 EnvVarSource."""
 _HOOKS: Final = frozenset({"postStart", "preStop"})
 _HANDLERS: Final = frozenset({"exec", "sleep"})
-_TOLERATION_KEYS: Final = frozenset({"effect", "key", "operator", "tolerationSeconds", "value"})
 _AMOUNT: Final = re.compile(r"[0-9]{1,9}")
 _MOST_DEVICES: Final = 10**9
+_LONGEST_MESSAGE: Final = 1000
 
 
 def check_contents(name: str, value: Any) -> tuple[Fault, ...]:
@@ -121,7 +131,13 @@ def _is_field_of_the_pod(content: Any) -> bool:
     if camel(key) != "valueFrom" or not isinstance(source, Mapping) or len(source) != 1:
         return False
     ((kind, field),) = source.items()
-    return kind in _FIELD_SOURCES and isinstance(field, Mapping)
+    if not isinstance(field, Mapping):
+        return False
+    return field.keys() <= _FIELD_SOURCES.get(kind, frozenset()) and all(map(_is_word, field.values()))
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _resources(_: str, value: Any) -> Iterable[Fault]:
@@ -160,6 +176,22 @@ def _seconds(name: str, value: Any) -> Iterable[Fault]:
         yield Fault(Code.OUT_OF_RANGE, f"not a time to wait {got(value)}", rule, f"write at most {most}")
 
 
+def _slow_spawn_message(_: str, value: Any) -> Iterable[Fault]:
+    """Find what `str.format` must not meet: KubeSpawner runs it in the hub, every few seconds of a start."""
+    if not isinstance(value, str):
+        return
+    if len(value) > _LONGEST_MESSAGE:
+        message, rule = f"a text of {len(value)} characters", f"at most {_LONGEST_MESSAGE}"
+        yield Fault(Code.TEXT_TOO_LONG, message, rule, "shorten it")
+    if not is_template(value, MESSAGE_NAMES):
+        rule = (
+            "a text in which nothing but {seconds} stands in braces: others could fill the hub's memory, "
+            "or read from it"
+        )
+        remedy = "write a brace that is meant as one twice: '{{'"
+        yield Fault(Code.BAD_OVERRIDE, f"not a message {got(value)}", rule, remedy)
+
+
 def _pod_config(name: str, value: Any) -> Iterable[Fault]:
     yield from _only(POD_KEYS, POD_REASONS)(name, value)
     for key, content in items(value):
@@ -184,21 +216,6 @@ def _lifecycle_hooks(_: str, value: Any) -> Iterable[Fault]:
                 yield not_among(handler, _HANDLERS, "a handler", why).below((hook, handler))
             elif not is_mapping_or_null(action):
                 yield not_a_mapping(action, handler).below((hook, handler))
-
-
-def _tolerations(_: str, value: Any) -> Iterable[Fault]:
-    for place, toleration in entries(value):
-        for key in keys(toleration):
-            if camel(key) not in _TOLERATION_KEYS:
-                yield not_among(key, _TOLERATION_KEYS, "a part of a toleration").below((place, key))
-        taint = field(toleration, "key")
-        if toleration is not None and not (isinstance(taint, str) and taint):
-            message, rule = "a toleration of every taint", "a profile's toleration names the taint by its key"
-            remedy = "add key: nodes that are kept free for others would be taken, too"
-            yield Fault(Code.OWNED_OVERRIDE, message, rule, remedy, (place,))
-        elif isinstance(taint, str) and (fault := reserved_taint(taint)):
-            spelling = next(key for key in keys(toleration) if camel(key) == "key")
-            yield fault.below((place, spelling))
 
 
 def _only(allowed: frozenset[str], reasons: Mapping[str, str]) -> Callable[[str, Any], Iterable[Fault]]:
@@ -243,7 +260,6 @@ _MODELS: Final = frozenset(
         "pod_affinity_preferred",
         "pod_affinity_required",
         "pod_anti_affinity_preferred",
-        "pod_anti_affinity_required",
         "tolerations",
         "volume_mounts",
         "volumes",
@@ -264,7 +280,13 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any], Iterable[Fault]]]] = MappingPro
         "extra_resource_limits": _resources,
         "image": _image,
         "lifecycle_hooks": _lifecycle_hooks,
-        "tolerations": _tolerations,
+        "node_affinity_preferred": check_node_affinity,
+        "node_affinity_required": check_node_affinity,
+        "pod_affinity_preferred": check_pod_affinity,
+        "pod_affinity_required": check_pod_affinity,
+        "pod_anti_affinity_preferred": check_pod_affinity,
+        "slow_spawn_message": _slow_spawn_message,
+        "tolerations": check_tolerations,
         "volume_mounts": check_volume_mounts,
         "volumes": check_volumes,
     }

@@ -56,7 +56,6 @@ PASSED: Final = frozenset(
         "pod_affinity_preferred",
         "pod_affinity_required",
         "pod_anti_affinity_preferred",
-        "pod_anti_affinity_required",
         "slow_spawn_message",
         "slow_spawn_message_frequency",
         "slow_spawn_message_threshold",
@@ -119,6 +118,10 @@ OWNED: Final[Mapping[str, str]] = MappingProxyType(
         "extra_containers": _BESIDE,
         "priority_class_name": "it could push other teams' servers out",
         "scheduler_name": _HUB,
+        # Kubernetes holds it against every pod that comes later, whosever that is.
+        "pod_anti_affinity_required": (
+            "it could keep other teams' servers off a machine: use pod_anti_affinity_preferred"
+        ),
         # the hub's own secrets and scopes
         "env_keep": "it would copy the hub's own environment, with its secrets, into the server",
         "oauth_client_allowed_scopes": _SIGN_IN,

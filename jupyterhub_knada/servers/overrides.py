@@ -16,6 +16,7 @@ from traitlets import HasTraits, TraitError
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.servers.frozen import thaw
 from jupyterhub_knada.servers.override_contents import check_contents
+from jupyterhub_knada.servers.override_lengths import check_lengths
 from jupyterhub_knada.servers.override_rules import MERGED, OWNED, PASSED, SIZES
 from jupyterhub_knada.servers.override_volumes import check_own_mounts
 from jupyterhub_knada.teams.faults import Fault
@@ -54,13 +55,20 @@ def check_override(override: Mapping[str, Any]) -> tuple[Fault, ...]:
         if name in OWNED:
             message = f"not a profile's to override {got(name)}"
             faults.append(Fault(Code.OWNED_OVERRIDE, message, OWNED[name], "remove it", (name,), at_key=True))
-        elif name not in MERGED | PASSED:
+        elif name not in MERGED | PASSED or name not in _config_traits():
             faults.append(_unknown(name))
         else:
-            is_own_text = isinstance(value, str) and _OWN_TEXT in value
-            found = (() if is_own_text else check_contents(name, value)) or _check_trait(name, value)
+            found = check_contents(name, _without_own_text(name, value)) or _check_trait(name, value)
             faults.extend(fault.below((name,)) for fault in found)
-    return (*faults, *check_own_mounts(override))
+    return (*faults, *check_own_mounts(override), *check_lengths(override))
+
+
+def _without_own_text(name: str, value: Any) -> Any:
+    """Give what can be judged of a value in which somebody's own text is to stand; None for nothing."""
+    if not isinstance(value, str) or _OWN_TEXT not in value:
+        return value
+    # What stands around it here is read as a template by the hub itself.
+    return value.replace(_OWN_TEXT, "") if name == "slow_spawn_message" else None
 
 
 def _unknown(name: str) -> Fault:
@@ -72,6 +80,10 @@ def _unknown(name: str) -> Fault:
         message = f"not a profile's to override {got(name)}"
         rule = "this setting is not known to be harmless"
         return Fault(Code.OWNED_OVERRIDE, message, rule, "remove it", (name,), at_key=True)
+    if name in known:
+        rule, remedy = "a newer version of KubeSpawner has it", "remove it"
+        message = f"no setting of this KubeSpawner {got(name)}"
+        return Fault(Code.BAD_OVERRIDE, message, rule, remedy, (name,), at_key=True)
     message = f"no setting of KubeSpawner {got(name)}"
     rule = "names are KubeSpawner's, in lower case with _"
     return Fault(Code.BAD_OVERRIDE, message, rule, remedy, (name,), at_key=True)

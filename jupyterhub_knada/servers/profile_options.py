@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
+from jupyterhub_knada.servers.override_lengths import LONGEST_TEXT
 from jupyterhub_knada.servers.raw_options import UNLISTED_SUFFIX
+from jupyterhub_knada.servers.templates import literal
 from jupyterhub_knada.teams.patterns import matches
 from jupyterhub_knada.teams.quoting import quoted, suggestion
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 MAX_OWN_TEXT_LENGTH: Final = 512
 """Characters of an unlisted choice: an image reference fits."""
 _LISTED_AT_MOST: Final = 20
+_OWN_TEXT: Final = "{value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +126,16 @@ def option_overrides(
     Returns:
         KubeSpawner overrides as written, where `{value}` in an unlisted choice's texts is the person's own
         text. An option without listed choices for which nothing was written gives nothing.
+
+    Raises:
+        RefusedError: TEXT_TOO_LONG, a text that becomes too long with the person's own in it.
     """
-    overrides = []
+    overrides: list[tuple[str, Mapping[str, Any]]] = []
     for name, option in profile.options.items():
         value = chosen.get(name)
         if value is not None and value.is_unlisted and option.unlisted_choice is not None:
-            override = _fill_in(option.unlisted_choice.kubespawner_override, value.value)
+            template = option.unlisted_choice.kubespawner_override
+            override: Mapping[str, Any] = _fill_in_all(template, value.value)
         else:
             choice = _listed_choice(option, value)
             override = choice.kubespawner_override if choice is not None else {}
@@ -142,14 +149,33 @@ def _listed_choice(option: ProfileOption, value: OptionValue | None) -> OptionCh
     return option.choices.get(key) if key is not None else None
 
 
+def _fill_in_all(override: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Put a person's own text into an override; where the hub reads a template, the text is literal."""
+    return {
+        trait: _fill_in(value, literal(text) if trait == "slow_spawn_message" else text)
+        for trait, value in override.items()
+    }
+
+
 def _fill_in(template: Any, text: str) -> Any:
     """Put the text where the template says `{value}`.
 
     Not `str.format`, as KubeSpawner does: its fields reach into attributes and can ask for gigabytes of
     padding.
+
+    Raises:
+        RefusedError: TEXT_TOO_LONG, before the text is made.
     """
     if isinstance(template, str):
-        return template.replace("{value}", text)
+        length = len(template) + template.count(_OWN_TEXT) * (len(text) - len(_OWN_TEXT))
+        if length > LONGEST_TEXT:
+            message = (
+                f"With your own text, the profile's override has a text of {length} characters; "
+                f"at most {LONGEST_TEXT} are taken."
+            )
+            remedy = "Write a shorter one, or tell whoever keeps the team's file."
+            raise RefusedError(Refusal(Code.TEXT_TOO_LONG, message, remedy, status=400))
+        return template.replace(_OWN_TEXT, text)
     if isinstance(template, list | tuple):
         return [_fill_in(item, text) for item in template]
     if isinstance(template, Mapping):

@@ -35,6 +35,10 @@ KUBESPAWNER_NAMES: Final = frozenset(
 """The names in templates. Source: `KubeSpawner._expand_user_properties`, 7.1; a test compares them."""
 
 
+MESSAGE_NAMES: Final = frozenset({"seconds"})
+"""The one name in `slow_spawn_message`. Source: `KubeSpawner._progress`, 7.1."""
+
+
 def literal(value: Any) -> Any:
     """Write a text, or every text in a value, so that KubeSpawner's expansion gives it back unchanged."""
     return _each_text(value, _double_braces)
@@ -42,14 +46,14 @@ def literal(value: Any) -> Any:
 
 def template(value: Any, names: frozenset[str] = KUBESPAWNER_NAMES) -> Any:
     """Keep the texts that use nothing but these names as they are; make the others literal."""
-    return _each_text(value, lambda text: text if _is_template(text, names) else _double_braces(text))
+    return _each_text(value, lambda text: text if is_template(text, names) else _double_braces(text))
 
 
 def _double_braces(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _is_template(text: str, names: frozenset[str]) -> bool:
+def is_template(text: str, names: frozenset[str]) -> bool:
     """Tell whether `str.format` with these names works on a text: no attributes, no widths."""
     try:
         fields = [(name, spec, how) for _, name, spec, how in Formatter().parse(text) if name is not None]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.servers.frozen import merge, thaw, without_nulls
 from jupyterhub_knada.servers.identity import SECRET_VARIABLE
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
-from jupyterhub_knada.servers.templates import literal, template
+from jupyterhub_knada.servers.templates import MESSAGE_NAMES, literal, template
 from jupyterhub_knada.servers.volumes import lay_volumes
 from jupyterhub_knada.teams.quantities import format_storage
 
@@ -36,6 +37,7 @@ _HUB_ONLY: Final = frozenset(
         "gid",
         "init_containers",
         "modify_pod_hook",
+        "pod_anti_affinity_required",
         "pod_security_context",
         "priority_class_name",
         "privileged",
@@ -77,6 +79,11 @@ _EXPANDED: Final = frozenset(
 
 _URL_NAMES: Final = frozenset({"username", "base_url"})
 """What `Spawner.template_namespace` fills into `default_url` and `notebook_dir`."""
+
+_NAMES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {"notebook_dir": _URL_NAMES, "slow_spawn_message": MESSAGE_NAMES}
+)
+"""Overridable traits whose texts are templates with names of their own."""
 
 
 def spawner_traits(plan: ServerPlan, hub: HubSettings) -> dict[str, Any]:
@@ -123,7 +130,7 @@ def _escape(trait: str, said: Any) -> Any:
     """Make an override's texts such that expansion gives what its author can have meant."""
     if trait in _EXPANDED:
         return template(said)
-    return template(said, _URL_NAMES) if trait == "notebook_dir" else said
+    return template(said, _NAMES[trait]) if trait in _NAMES else said
 
 
 def _sizes(plan: ServerPlan) -> dict[str, Any]:

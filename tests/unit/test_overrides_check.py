@@ -312,9 +312,9 @@ REFUSED: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
         "said twice",
     ),
     "an affinity in two spellings": (
-        {"node_affinity_required": [{"matchFields": [], "match_fields": []}]},
+        {"node_affinity_required": [{"matchExpressions": [], "match_expressions": []}]},
         Code.BAD_OVERRIDE,
-        ("node_affinity_required", 0, "match_fields"),
+        ("node_affinity_required", 0, "match_expressions"),
         "said twice",
     ),
     "memory by another name": (
@@ -521,7 +521,11 @@ def test_check_override_of_a_setting_that_nobody_has_looked_at_is_refused(
         "extra_pod_config",
         "extra_container_config",
         "tolerations",
+        "node_affinity_preferred",
+        "node_affinity_required",
         "pod_affinity_preferred",
+        "pod_affinity_required",
+        "slow_spawn_message",
     ],
 )
 def test_check_override_of_any_shape_never_raises(name: str, value: object) -> None:

@@ -42,9 +42,11 @@ def build(
     *, settings: HubSettings | None = None, platform: str | dict[str, Any] | None = None, **team: Any
 ) -> ServerPlan | Refusal:
     """Build a plan of a team with one profile; `profile` says what that has."""
+    texts = team.pop("texts", {})
     profile = make_profile(is_default=True, **team.pop("profile", {}))
     offer = make_team("kyrre", profile, **{"namespace": "team-kyrre", **team})
     options = {name: OptionValue(value) for name, value in (team.get("options") or {}).items()}
+    options |= {name: OptionValue(text, is_unlisted=True) for name, text in texts.items()}
     bounds = PlatformFile.model_validate({"bounds": platform}) if platform is not None else None
     chosen = ResolvedChoice(offer.team, profile, options, bounds)
     return build_plan(chosen, USER, settings or hub())
@@ -379,6 +381,40 @@ def test_team_without_storage_has_no_home() -> None:
             {"profile": {"override": {"volumes": {"a": None}, "volume_mounts": {"a": {"mountPath": "/a"}}}}},
             Code.OWNED_OVERRIDE,
             id="a mount of no volume",
+        ),
+        pytest.param(
+            {
+                "profile": {
+                    "options": {
+                        "a": {
+                            "unlistedChoice": {
+                                "enabled": "true",
+                                "kubespawnerOverride": {"cmd": ["x"], "args": ["{value}"] * 200},
+                            }
+                        }
+                    }
+                },
+                "texts": {"a": "x" * 512},
+            },
+            Code.OUT_OF_RANGE,
+            id="one's own text many times",
+        ),
+        pytest.param(
+            {
+                "profile": {
+                    "options": {
+                        "a": {
+                            "unlistedChoice": {
+                                "enabled": "true",
+                                "kubespawnerOverride": {"slow_spawn_message": "{{value}}"},
+                            }
+                        }
+                    }
+                },
+                "texts": {"a": "seconds:>300000000"},
+            },
+            Code.BAD_OVERRIDE,
+            id="a template that one's own text completes",
         ),
         pytest.param(
             {"profile": {"override": {"mem_limit": "much"}}}, Code.BAD_QUANTITY, id="no memory size"

@@ -271,6 +271,12 @@ def test_literal_text_survives_expansion(text: str) -> None:
     assert literal(text).format(**NAMES) == text
 
 
+def test_words_for_a_slow_start_fill_in_seconds_and_nothing_else() -> None:
+    """KubeSpawner runs `str.format` over them in the hub; whatever else is in braces arrives literally."""
+    found = values(override={"slow_spawn_message": "{seconds} s"})
+    assert found["slow_spawn_message"].format(seconds=5) == "5 s"
+
+
 @given(st.text(st.sampled_from('{}username .!:[]0"')))
 def test_template_never_ends_a_start(text: str) -> None:
     """Any text of an override expands without an error: a valid template as stock, any other literally."""
