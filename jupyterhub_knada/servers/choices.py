@@ -137,13 +137,11 @@ def _choose_team(named: str | None, offer: Offer, last: Choice | None, notices: 
     if len(offer.teams) == 1:
         team = offer.teams[0]
         if last is not None:
-            notices.append(
-                f"The last start was for team {quoted(last.team)}, which is no longer open to you."
-            )
+            notices.append(f"Team {quoted(last.team)}, named as the last one, is not open to you.")
         return team
     message = f"{offer.user} is in several teams, and this start names none."
     if last is not None:
-        message += f" The last start was for team {quoted(last.team)}, which is no longer open."
+        message += f" Team {quoted(last.team)}, named as the last one, is not open to you."
     remedy = f"Name one as team. {name_them('', slugs)}"
     raise RefusedError(Refusal(Code.TEAM_UNDECIDED, message, remedy, status=400))
 

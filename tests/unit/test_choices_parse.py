@@ -9,6 +9,7 @@ import pytest
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.servers.choices import Choice, OptionValue, decode_form, decode_query, parse_choice
 from jupyterhub_knada.servers.offer import Offer
+from jupyterhub_knada.servers.profile_options import option_overrides
 from tests.support.offers import make_offer, make_profile, make_team
 
 SLOW_OPTION: dict[str, Any] = {
@@ -149,6 +150,24 @@ def test_parse_choice_of_an_own_text_within_the_pattern_gives_it() -> None:
     assert chosen({**ALFA, "image": "unlisted-choice", "image--unlisted-choice": "reg/a:1"}) == expected
 
 
+def test_parse_choice_of_an_own_text_that_makes_too_long_a_text_is_refused() -> None:
+    """A short file with many places for one text does not make a pod of megabytes."""
+    unlisted = {"enabled": "true", "kubespawnerOverride": {"args": ["{value}" * 2500]}}
+    offer = make_offer(make_team("alfa", make_profile("own", options={"a": {"unlistedChoice": unlisted}})))
+    refusal = refused({"a--unlisted-choice": "<" * 512}, offer)
+    assert (refusal.code, refusal.status) == (Code.TEXT_TOO_LONG, 400)
+    assert "1280000 characters; at most 32768" in refusal.message
+    assert chosen({"a--unlisted-choice": "x" * 13}, offer).profile == "own"
+
+
+def test_option_overrides_make_an_own_text_literal_where_the_hub_reads_a_template() -> None:
+    """The hub fills in the seconds of the author, and nothing of a person's own text."""
+    unlisted = {"enabled": "true", "kubespawnerOverride": {"slow_spawn_message": "{value}: {seconds}"}}
+    profile = make_profile("own", options={"a": {"unlistedChoice": unlisted}})
+    ((_, override),) = option_overrides(profile, {"a": OptionValue("{seconds:>300000000}", is_unlisted=True)})
+    assert override["slow_spawn_message"].format(seconds=5) == "{seconds:>300000000}: 5"
+
+
 @pytest.mark.parametrize(
     ("bounds", "image", "code"),
     [
@@ -251,10 +270,10 @@ def test_parse_choice_of_a_last_team_that_was_left_takes_the_only_other_or_asks(
     """A team that somebody left is never started; one other stands in, several are listed."""
     choice = chosen({}, make_offer(make_team("alfa")), Choice("left", "small"))
     assert choice == Choice("alfa", "small")
-    assert choice.notices == ("The last start was for team 'left', which is no longer open to you.",)
+    assert choice.notices == ("Team 'left', named as the last one, is not open to you.",)
     refusal = refused({}, last=Choice("left", "small"))
     assert refusal.code is Code.TEAM_UNDECIDED
-    assert "The last start was for team 'left', which is no longer open." in refusal.message
+    assert "Team 'left', named as the last one, is not open to you." in refusal.message
 
 
 def test_parse_choice_of_stored_options_falls_back_where_the_same_by_name_is_refused() -> None:
