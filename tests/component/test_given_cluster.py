@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kubernetes.clusters import check, make_ready
+from tests.kubernetes.control_plane import CONTEXT
 from tests.kubernetes.given import ask_version, given_cluster
 from tests.kubernetes.refusals import NoClusterError
 from tests.support.kubernetes_api import Kubeconfig
@@ -64,6 +65,13 @@ def kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def is_allowed(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path) -> None:  # noqa: ARG001 - which unsets it
+    """Let the tests have the context `mine`, wherever it is."""
+    monkeypatch.setenv("KNADA_TEST_CONTEXT", "mine")
+
+
+@pytest.mark.usefixtures("is_allowed")
 def test_given_cluster_that_answers_is_told_with_its_version(kubeconfig: Path) -> None:
     """Before the tests begin one knows on what."""
     with _answering(_http("200 OK", '{"gitVersion": "v1.34.1"}')) as address:
@@ -72,6 +80,7 @@ def test_given_cluster_that_answers_is_told_with_its_version(kubeconfig: Path) -
     assert told == f"given: Kubernetes 1.34.1, {address} of {kubeconfig}"
 
 
+@pytest.mark.usefixtures("is_allowed")
 @pytest.mark.parametrize(
     ("reply", "sentence"),
     [
@@ -118,6 +127,7 @@ def test_given_cluster_that_cannot_be_asked_is_told_without_its_token(kubeconfig
     assert "cret" not in str(refused.value)
 
 
+@pytest.mark.usefixtures("is_allowed")
 @pytest.mark.parametrize(
     ("command", "code"),
     [
@@ -145,14 +155,37 @@ def test_given_cluster_that_is_dead_ends_the_run_before_its_tests(
     assert "given:" not in done.stdout
 
 
-def test_cluster_elsewhere_is_refused_unless_its_context_is_named(
-    monkeypatch: pytest.MonkeyPatch, kubeconfig: Path
+@pytest.mark.parametrize(
+    ("context", "address", "why"),
+    [
+        pytest.param("kind-mine", "https://127.0.0.1:6443", None, id="kind"),
+        pytest.param("k3d-mine", "https://localhost:6443", None, id="k3d"),
+        pytest.param(CONTEXT, "https://127.0.0.1:6443", None, id="python -m tests.kubernetes run"),
+        pytest.param(
+            "prod", "https://127.0.0.1:6443", "may be a tunnel to another machine", id="an ssh tunnel"
+        ),
+        pytest.param("prod", "http://127.0.0.1:8001", "may not be on this machine", id="kubectl proxy"),
+        pytest.param(
+            "kind-mine", "http://127.0.0.1:8001", "may not be on this machine", id="a proxy of a known name"
+        ),
+        pytest.param("kind-mine", "https://k8s.example.org", "may not be on this machine", id="elsewhere"),
+        pytest.param(
+            "minikube", "https://127.0.0.1.example.org:1", "may not be on this machine", id="a look-alike"
+        ),
+    ],
+)
+def test_given_cluster_is_refused_where_it_may_be_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, kubeconfig: Path, context: str, address: str, why: str | None
 ) -> None:
     """The suite deletes what it finds in its way: never in the cluster one happens to be logged in to."""
-    kubeconfig.write_text(_CONFIG % "https://127.0.0.1:6443", encoding="utf-8")
+    kubeconfig.write_text((_CONFIG % address).replace("mine", context), encoding="utf-8")
+    if why:
+        with pytest.raises(NoClusterError, match=rf"{why}.*: if .*, set KNADA_TEST_CONTEXT={context}\.$"):
+            given_cluster()
+    else:
+        assert given_cluster() == kubeconfig
+    monkeypatch.setenv("KNADA_TEST_CONTEXT", context)
     assert given_cluster() == kubeconfig
-    kubeconfig.write_text(_CONFIG % "https://kubernetes.example.org", encoding="utf-8")
-    with pytest.raises(NoClusterError, match="set KNADA_TEST_CONTEXT=mine"):
+    monkeypatch.setenv("KNADA_TEST_CONTEXT", "another")
+    with pytest.raises(NoClusterError, match="while KNADA_TEST_CONTEXT is another, and the tests make and"):
         given_cluster()
-    monkeypatch.setenv("KNADA_TEST_CONTEXT", "mine")
-    assert given_cluster() == kubeconfig

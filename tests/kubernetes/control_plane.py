@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ETCD_ADDRESS: Final = "etcd.address"
 """The file in a cluster's folder that says where its etcd answers: tests let it forget."""
+CONTEXT: Final = "knada-test"
+"""The context of every kubeconfig that is written here, by which it is known for a test cluster."""
 _READY_SECONDS = 60
 _OWN_IDENTITIES: Final = {
     "controllers": "system:kube-controller-manager",
@@ -101,10 +103,10 @@ def _write_identities(plane: ControlPlane, identities: Mapping[str, str], tokens
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": "test",
+            "current-context": CONTEXT,
             "clusters": [
                 {
-                    "name": "test",
+                    "name": CONTEXT,
                     "cluster": {
                         "server": plane.address,
                         "certificate-authority": str(plane.authority.certificate),
@@ -112,7 +114,7 @@ def _write_identities(plane: ControlPlane, identities: Mapping[str, str], tokens
                 }
             ],
             "users": [{"name": name, "user": {"token": tokens[name]}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}],
+            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": name}}],
         }
         _write_secret(plane.folder / f"{name}.kubeconfig", json.dumps(config, indent=1))
     _write_secret(plane.folder / "keys" / "tokens.csv", "".join(lines))

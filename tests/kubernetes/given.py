@@ -5,13 +5,18 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shlex
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from tests.kubernetes.control_plane import CONTEXT
 from tests.kubernetes.refusals import NoClusterError
 from tests.support.kubernetes_api import Kubeconfig, send
 
-_LOOPBACK = ("https://127.0.0.1:", "https://localhost:", "https://[::1]:", "http://127.0.0.1:")
+_LOOPBACK: Final = ("https://127.0.0.1:", "https://localhost:", "https://[::1]:")
+_LOCAL: Final = (CONTEXT, "kind-*", "k3d-*", "minikube", "docker-desktop")
+"""Contexts as local tools call theirs: the address alone does not tell a cluster from a tunnel to one."""
 _PATIENCE_SECONDS: Final = 10.0
 """An API server that is asked for its version and takes longer serves no test suite."""
 
@@ -20,19 +25,32 @@ def given_cluster() -> Path:
     """Give KUBECONFIG's file, of a cluster that may be written to.
 
     Raises:
-        NoClusterError: it is not set, or names a cluster elsewhere that nobody has allowed.
+        NoClusterError: it is not set, or names a cluster that may be elsewhere and that nobody has allowed.
     """
     text = os.environ.get("KUBECONFIG", "")
     if not text or not Path(text).is_file():
         raise NoClusterError(f"KUBECONFIG is {text!r}: set it to one file, that of a test cluster.")
     config = Kubeconfig.load(Path(text))
-    if not config.server.startswith(_LOOPBACK) and os.environ.get("KNADA_TEST_CONTEXT") != config.context:
+    why = _why_not(config, os.environ.get("KNADA_TEST_CONTEXT", ""))
+    if why:
         raise NoClusterError(
-            f"KUBECONFIG names {config.server}, which is not on this machine, and the tests make and delete "
-            "namespaces, nodes and cluster roles there: if that is what you want, set "
-            f"KNADA_TEST_CONTEXT={config.context}."
+            f"KUBECONFIG names {config.server}, context {config.context}, {why}, and the tests make and "
+            "delete namespaces, nodes and cluster roles there: if that is what you want, set "
+            f"KNADA_TEST_CONTEXT={shlex.quote(config.context)}."
         )
     return Path(text)
+
+
+def _why_not(config: Kubeconfig, allowed: str) -> str:
+    """Give why a cluster may not be written to; empty where it may."""
+    if allowed:
+        return "" if allowed == config.context else f"while KNADA_TEST_CONTEXT is {allowed}"
+    if not config.server.startswith(_LOOPBACK):
+        # `kubectl proxy`, too: it speaks plain HTTP.
+        return "which may not be on this machine"
+    if not any(fnmatchcase(config.context, local) for local in _LOCAL):
+        return "which may be a tunnel to another machine (it is none of " + ", ".join(_LOCAL) + ")"
+    return ""
 
 
 def ask_version(config: Kubeconfig) -> str:
