@@ -36,7 +36,7 @@ KUBESPAWNER_NAMES: Final = frozenset(
 
 
 MESSAGE_NAMES: Final = frozenset({"seconds"})
-"""The one name in `slow_spawn_message`. Source: `KubeSpawner._progress`, 7.1."""
+"""The one name in `slow_spawn_message`. Source: `KubeSpawner.progress`, 7.1."""
 
 
 def literal(value: Any) -> Any:

@@ -108,6 +108,14 @@ async def test_template_names_are_those_that_kubespawner_expands(
     assert seen == KUBESPAWNER_NAMES
 
 
+def test_words_for_a_slow_start_are_filled_in_with_the_seconds_alone() -> None:
+    """What `MESSAGE_NAMES` says of `KubeSpawner.progress`, where there are such words (7.1)."""
+    source = inspect.getsource(KubeSpawner.progress)
+    has_words = "slow_spawn_message" in KubeSpawner.class_trait_names()
+    assert source.count(".format(") == (1 if has_words else 0)
+    assert ("patience_message.format(seconds=int(elapsed))" in source) is has_words
+
+
 @pytest.mark.parametrize(
     ("template", "user", "names"),
     [

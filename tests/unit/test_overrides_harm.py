@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from traitlets import Unicode
 
 from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.servers import overrides
@@ -182,6 +183,13 @@ profiles:
           kubespawnerOverride:
             slow_spawn_message: "{value!r}"
 """
+
+
+@pytest.fixture(autouse=True)
+def _newest_kubespawner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the words for a slow start, which KubeSpawner 7.0 lacks, with any version."""
+    known = {"slow_spawn_message": Unicode(), **overrides._config_traits()}
+    monkeypatch.setattr(overrides, "_config_traits", lambda: known)
 
 
 @pytest.mark.parametrize("override", HARMLESS.values(), ids=HARMLESS.keys())
