@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socketserver
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,11 +18,14 @@ from tests.kubernetes.clusters import check, make_ready
 from tests.kubernetes.control_plane import CONTEXT
 from tests.kubernetes.given import ask_version, given_cluster
 from tests.kubernetes.refusals import NoClusterError
+from tests.support.backends import EMBEDDED, Backend, running
 from tests.support.kubernetes_api import Kubeconfig
+from tests.support.shipped_rights import apply, make_hub_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 _CONFIG = """
 current-context: mine
@@ -189,3 +193,65 @@ def test_given_cluster_is_refused_where_it_may_be_elsewhere(
     monkeypatch.setenv("KNADA_TEST_CONTEXT", "another")
     with pytest.raises(NoClusterError, match="while KNADA_TEST_CONTEXT is another, and the tests make and"):
         given_cluster()
+
+
+_NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "hub"}}
+_ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "hub", "namespace": "hub"}}
+_PLACES = ("/api/v1/namespaces/hub", "/api/v1/namespaces/hub/serviceaccounts/hub")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    """Give the admin's file of an embedded cluster that runs already, as KUBECONFIG would name one."""
+    with running(EMBEDDED) as found:
+        yield found.kubeconfig()
+
+
+@pytest.mark.parametrize(
+    ("there", "left"),
+    [
+        pytest.param([], [404, 404], id="nothing was there"),
+        pytest.param([_NAMESPACE], [200, 404], id="the namespace was there"),
+        pytest.param([_NAMESPACE, _ACCOUNT], [200, 200], id="both were there"),
+    ],
+)
+async def test_given_cluster_has_at_the_end_what_it_had_before(
+    cluster: Path, there: list[Json], left: list[int]
+) -> None:
+    """The hub's account is made for a run, and goes with it; one that others use stays."""
+    backend = Backend("given", Path(), cluster)
+    async with backend.api() as api:
+        try:
+            await apply(api, there)
+            for _ in range(2):  # as each place of tests asks for it
+                await make_hub_account(backend, api)
+            assert [(await api.get(path)).status for path in _PLACES] == [200, 200]
+            backend.clear()
+            for path in (path for path, status in zip(_PLACES, left, strict=True) if status == 404):
+                await api.until_gone(path)
+            assert [(await api.get(path)).status for path in _PLACES] == left
+        finally:
+            await api.delete(_PLACES[0])
+            await api.until_gone(_PLACES[0])
+
+
+async def test_given_cluster_whose_last_run_is_still_ending_is_waited_for(cluster: Path) -> None:
+    """What is being deleted is of no use: it is made anew, and that one is this run's."""
+    before, backend = (Backend("given", Path(), cluster) for _ in range(2))
+    held = {**_NAMESPACE, "metadata": {"name": "hub", "finalizers": ["example.org/held"]}}
+    async with backend.api() as api:
+        first = (await api.post("/api/v1/namespaces", held)).ok()["metadata"]["uid"]
+        before.left[_PLACES[0]] = first
+        before.clear()
+        making = asyncio.create_task(make_hub_account(backend, api))
+        await api.until(
+            _PLACES[0], lambda found: found is not None and "deletionTimestamp" in found["metadata"]
+        )
+        (await api.patch(_PLACES[0], {"metadata": {"finalizers": None}})).ok()
+        await making
+        assert backend.left[_PLACES[0]] not in ("", first)
+        before.left[_PLACES[0]] = first
+        before.clear()
+        assert (await api.get(_PLACES[0])).ok()["metadata"]["uid"] == backend.left[_PLACES[0]]
+        backend.clear()
+        await api.until_gone(_PLACES[0])

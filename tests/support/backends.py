@@ -10,7 +10,7 @@ import select
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,8 @@ class Backend:
     """Holds IDENTITY.kubeconfig for each of `IDENTITIES`."""
     given: Path | None = None
     """In their place: an admin's file, who acts as the others."""
+    left: dict[str, str] = field(default_factory=dict, compare=False)
+    """Address -> uid of what this run has made there and deletes at its end, in the opposite order."""
 
     def kubeconfig(self) -> Path:
         """Give the admin's file."""
@@ -69,6 +71,12 @@ class Backend:
         """
         return send(Kubeconfig.load(self.kubeconfig()), path, method, body)[1]
 
+    def clear(self) -> None:
+        """Delete what this run has left, and nothing else that has taken its name meanwhile."""
+        for path, uid in reversed(self.left.items()):
+            self.ask(path, "DELETE", {"preconditions": {"uid": uid}})
+        self.left.clear()
+
 
 def backend_names() -> list[str]:
     """Give the backends that this run has, whether they are there or not.
@@ -93,7 +101,11 @@ def check_backends() -> None:
 def running(name: str) -> Iterator[Backend]:
     """Give a backend; one that does not run already is started, as its users start it, and ended."""
     if name == GIVEN:
-        yield Backend(name, Path(), given_cluster())
+        backend = Backend(name, Path(), given_cluster())
+        try:
+            yield backend
+        finally:
+            backend.clear()
         return
     folder = named_clusters().get(name)
     if folder is not None:

@@ -135,15 +135,11 @@ async def hub_kubeconfig(backend: Backend, api: KubernetesApi, folder: Path) -> 
     """Give a file by which a client of Kubernetes is the hub.
 
     A cluster of somebody else's has no such file, and the client that the hub uses does not know how to act
-    as somebody: there the account is made, and a token for it.
+    as somebody: there the account is made where it is not there, for this run, and a token for it.
     """
     if backend.given is None:
         return backend.folder / "hub.kubeconfig"
-    for item in (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "hub"}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "hub", "namespace": "hub"}},
-    ):
-        assert (await api.post(collection_of(item), item)).status in (201, 409)
+    await make_hub_account(backend, api)
     path = "/api/v1/namespaces/hub/serviceaccounts/hub/token"
     token = (await api.post(path, {"spec": {"expirationSeconds": 3600}})).ok()["status"]["token"]
     given = Kubeconfig.load(backend.given)
@@ -162,3 +158,19 @@ async def hub_kubeconfig(backend: Backend, api: KubernetesApi, folder: Path) -> 
     file.touch(mode=0o600)
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     return file
+
+
+async def make_hub_account(backend: Backend, api: KubernetesApi) -> None:
+    """Make the hub's namespace and account where they are not there; the run deletes what it made."""
+    for item in (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "hub"}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "hub", "namespace": "hub"}},
+    ):
+        path = f"{collection_of(item)}/hub"
+        found = await api.get(path)
+        if found.status == 200 and "deletionTimestamp" in found.body["metadata"]:  # a run has just ended
+            await api.until_gone(path)
+            found = await api.get(path)
+        if found.status != 200:
+            made = (await api.post(collection_of(item), item)).ok()
+            backend.left[path] = made["metadata"]["uid"]
