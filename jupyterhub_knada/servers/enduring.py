@@ -7,8 +7,9 @@ pod may run on, and nobody knows of it. Nothing here knows of teams.
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub.utils import exponential_backoff
 from kubernetes_asyncio.client.rest import ApiException
@@ -19,11 +20,20 @@ from jupyterhub_knada.servers.patience import (
     UNANSWERED,
     ask_patiently,
     call_off_is_unanswered,
+    is_passing,
+    is_unanswered,
     name_error,
     read_status,
 )
-from jupyterhub_knada.servers.progress import tell_refusal, tell_silence
-from jupyterhub_knada.servers.telling import TellingKubeSpawner
+from jupyterhub_knada.servers.progress import tell_refusal, tell_silence, tell_stop_refusal
+from jupyterhub_knada.servers.telling import LOOK_AGAIN_SECONDS, TellingKubeSpawner
+from jupyterhub_knada.servers.watching import PodsUnseenError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_IS_FINAL: Final[ContextVar[bool]] = ContextVar("_IS_FINAL", default=False)
+"""Whether JupyterHub forgets the server when this stop ends, however it ends."""
 
 
 class StartFailedError(HTTPError):
@@ -46,6 +56,10 @@ class EnduringKubeSpawner(TellingKubeSpawner):
 
     _may_have_pod = False
     """A pod was asked for and the start has not ended well, nor was the pod stopped."""
+    _has_asked = True
+    """The last start has asked for a pod, or was made by an earlier hub."""
+    _why_not_stopped = ""
+    """What the cluster has against the deletion that it is asked for, in words; else empty."""
 
     async def poll(self) -> int | None:
         """Tell whether the server runs (None) or how it ended; what is not known runs as far as known.
@@ -75,6 +89,26 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         found: dict[str, Any] | None = self.pod_reflector.pods.get(f"{self.namespace}/{self.pod_name}")
         return found
 
+    def start(self) -> asyncio.Future[str]:  # type: ignore[override]  # KubeSpawner is no coroutine here either
+        """Start the pod; see `TellingKubeSpawner.start`."""
+        self._has_asked, self._why_not_stopped = False, ""
+        return super().start()
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Tell what happens, and where a start failed and its pod cannot be deleted, both.
+
+        Source: JupyterHub 5.3-6.1, user.py `spawn`: why a start failed is told when its stop has ended.
+        """
+        async for step in super().progress():
+            yield step
+        while self.pending == "stop":
+            if self._why_not_stopped:
+                error = self._start_future.exception() if self._start_future else None
+                why = getattr(error, "jupyterhub_message", "The start did not succeed.")
+                yield {"progress": 99, "message": f"{why} {self._why_not_stopped}"}
+                return
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
     async def get_url(self) -> str:
         """Give the server's address; where the hub was started again in the middle of a start, wait for it.
 
@@ -96,9 +130,34 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         return pod is None or self._is_ending() or self.is_pod_running(pod)
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - upstream's signature
-        """Stop the pod; see `TellingKubeSpawner.stop`."""
-        await super().stop(now)
+        """Stop the pod; see `TellingKubeSpawner.stop`.
+
+        JupyterHub asks for it without `now`, and forgets the server then, also where this raises: until the
+        cluster has taken the deletion, this does not end. With `now`, KubeSpawner asks for a pod that has
+        ended or is in the way, and a refusal is raised.
+
+        Source: JupyterHub 5.3-6.1, user.py `stop`.
+        """
+        if await self._has_nothing_to_stop():
+            return
+        final = _IS_FINAL.set(not now)
+        try:
+            await super().stop(now)
+        finally:
+            _IS_FINAL.reset(final)
         self._may_have_pod = False
+
+    async def _has_nothing_to_stop(self) -> bool:
+        """Wait until the pod can be seen, or tell that there cannot be one to stop.
+
+        `_start_watching_pods` and `_start_future` are private to KubeSpawner: nothing public says whether
+        pods are seen, or a start goes on.
+        """
+        is_over = self._start_future is None or self._start_future.done()
+        if not self._has_asked and is_over and not (self.pod_reflector and self._seen_pod()):
+            return True
+        await ask_patiently(self._start_watching_pods, None, self._log_silence, _is_unseen)
+        return False
 
     async def _make_delete_pod_request(
         self, pod_name: str, delete_options: Any, grace_seconds: int, request_timeout: float
@@ -106,7 +165,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         """Delete the pod, however long the cluster cannot be asked: until then the server is being stopped.
 
         Raises:
-            ApiException: the cluster says no.
+            ApiException: the cluster says no, and JupyterHub does not forget the server for that.
 
         Source: `KubeSpawner._make_delete_pod_request`, 7.1. Private, and overridden because JupyterHub takes
         a stop that fails for a server that is gone. A test compares its signature.
@@ -117,7 +176,8 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             if not await delete(pod_name, delete_options, grace_seconds, request_timeout):  # type: ignore[no-untyped-call]
                 raise TimeoutError
 
-        await ask_patiently(ask, None, self._log_silence)
+        passes = is_unanswered if _IS_FINAL.get() else is_passing
+        await ask_patiently(ask, None, self._log_not_deleted, passes)
         return True
 
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
@@ -135,7 +195,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             async with asyncio.timeout(request_timeout):
                 await self.api.create_namespaced_pod(self.namespace, pod)
 
-        self._may_have_pod = True
+        self._may_have_pod = self._has_asked = True
         try:
             await ask_patiently(create, self.k8s_api_request_retry_timeout, self._log_silence)
         except TimeoutError:
@@ -148,6 +208,12 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             await self.stop(now=True)
             return False
         return True
+
+    def _log_not_deleted(self, error: BaseException) -> None:
+        self._log_silence(error)
+        if isinstance(error, ApiException) and not is_passing(error):
+            answer, (_, message) = f"{error.status} {error.reason}", read_status(error.body)
+            self._why_not_stopped = tell_stop_refusal(self.namespace, answer, message)
 
     def _log_silence(self, error: BaseException) -> None:
         self.log.warning("Kubernetes is asked again for %s: %s", self._log_name, name_error(error))
@@ -169,3 +235,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             raise StartFailedError(tell_silence()) from None
         self._may_have_pod = False
         return url
+
+
+def _is_unseen(error: BaseException) -> bool:
+    return isinstance(error, PodsUnseenError)

@@ -49,10 +49,16 @@ def is_passing(error: BaseException) -> bool:
     return error.status in _PASSING
 
 
+def is_unanswered(error: BaseException) -> bool:
+    """Tell whether a call brought nothing, be it a no: rights, a token or a webhook may be mended."""
+    return isinstance(error, UNANSWERED)
+
+
 async def ask_patiently(
     call: Callable[[], Awaitable[_Answer]],
     seconds: float | None,
     tell: Callable[[BaseException], None],
+    passes: Callable[[BaseException], bool] = is_passing,
 ) -> _Answer:
     """Make a call until it is answered.
 
@@ -60,6 +66,7 @@ async def ask_patiently(
         call: May be made several times: what it did although its answer was lost does no harm again.
         seconds: After how long the last error is raised; None: never.
         tell: Called with the first error that passes, for a log.
+        passes: Which errors are no answer.
 
     Raises:
         ApiException, ClientError, OSError, TimeoutError: one that does not pass, or the last one.
@@ -76,7 +83,7 @@ async def ask_patiently(
             tell(_error_of(state))
 
     asking = AsyncRetrying(
-        retry=retry_if_exception(is_passing),
+        retry=retry_if_exception(passes),
         wait=wait,
         stop=stop_never if seconds is None else stop_before_delay(seconds),
         before_sleep=tell_first,

@@ -79,6 +79,7 @@ _REFUSALS: Final = (
     (re.compile(r"because it is being terminated"), "the namespace is being deleted", _ADMINS),
     (re.compile(r'namespaces? "[^"]*" not found'), "the namespace does not exist", _ADMINS),
     (re.compile(r"cannot create resource"), "the hub has no right to create servers there", _ADMINS),
+    (re.compile(r"cannot delete resource"), "the hub has no right to stop servers there", _ADMINS),
     (
         re.compile(r'admission webhook "(?P<webhook>[^"]*)" denied'),
         "a rule of the cluster, {webhook}, forbids it",
@@ -186,6 +187,13 @@ def tell_home_refusal(namespace: str, answer: str, message: str) -> str:
         return f"{start}: the hub has no right to make homes there. {_ADMINS}"
     told = tell_refusal(namespace, answer, message)
     return told.replace(_takes_not(namespace), start, 1)
+
+
+def tell_stop_refusal(namespace: str, answer: str, message: str) -> str:
+    """Tell why the cluster does not let a server be stopped; see `tell_refusal`."""
+    start = f"Kubernetes does not stop the server in namespace {namespace}"
+    told = tell_refusal(namespace, answer, message).replace(_takes_not(namespace), start, 1)
+    return f"{told} The hub asks again until it may."
 
 
 def tell_silence() -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST_LOGGED: Final = 1000
 """Characters of the API's message that are logged: a webhook may write pages."""
-_LOOK_AGAIN_SECONDS: Final = 1.0
+LOOK_AGAIN_SECONDS: Final = 1.0
 """As often as KubeSpawner looks for new events."""
 _SHORTEST_HIDDEN: Final = 6
 _OPEN: Final = frozenset({"JUPYTER_IMAGE", "JUPYTER_IMAGE_SPEC", "JUPYTERHUB_USER"})
@@ -120,7 +120,7 @@ class TellingKubeSpawner(WatchingKubeSpawner):
         Source: `KubeSpawner.progress`, 7.1: dicts with `progress`, `message` and `raw_event`.
         """
         last: dict[str, Any] = {"message": ""}
-        async for step in with_pauses(super().progress(), _LOOK_AGAIN_SECONDS):  # type: ignore[no-untyped-call]
+        async for step in with_pauses(super().progress(), LOOK_AGAIN_SECONDS):  # type: ignore[no-untyped-call]
             # In a pause, the scheduler may have found new words for its last event.
             newest = step or {**last, "raw_event": next(reversed(self.events), None)}
             event = newest.get("raw_event")

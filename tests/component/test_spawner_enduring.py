@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ import aiohttp
 import pytest
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
+
+from jupyterhub_knada.servers.pod_watch import PodsForbiddenError
+from jupyterhub_knada.servers.watching import PodsUnseenError
 
 if TYPE_CHECKING:
     from jupyterhub_knada.servers.spawner import KnadaSpawner
@@ -63,11 +67,88 @@ async def test_stop_that_is_refused_is_logged_in_words(
     error.headers = {"Audit-Id": "4711"}
     error.body = json.dumps({"reason": "Forbidden", "message": "pods is forbidden", "details": "raw"})
 
-    async def stop(_: KubeSpawner, now: bool = False) -> None:  # noqa: ARG001, FBT001, FBT002 - upstream's
-        raise error
-
-    monkeypatch.setattr(KubeSpawner, "stop", stop)
+    _Cluster(monkeypatch).answers = [error]
     with pytest.raises(ApiException):
-        await spawner.stop()
+        await spawner.stop(now=True)
     assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)]
     assert caplog.messages[0].endswith("not stopped: 403 Forbidden: pods is forbidden")
+
+
+class _Cluster:
+    """What a spawner asks of the cluster in a stop; the pod is gone as soon as it is deleted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[Exception] = []
+        self.unseen: list[Exception] = []
+        self.deleted = 0
+        pods: dict[str, Any] = {}
+
+        async def see(*_: Any, **__: Any) -> None:
+            if self.unseen:
+                raise self.unseen.pop(0)
+
+        async def delete(*_: Any) -> bool:
+            if self.answers:
+                raise self.answers.pop(0)
+            self.deleted += 1
+            return True
+
+        monkeypatch.setattr(KubeSpawner, "_start_watching_pods", see)
+        monkeypatch.setattr(KubeSpawner, "_make_delete_pod_request", delete)
+        monkeypatch.setattr(KubeSpawner, "pod_reflector", SimpleNamespace(pods=pods))
+
+
+def _no(status: int) -> ApiException:
+    error: Any = ApiException(status=status, reason="No")
+    error.body = json.dumps({"reason": "No", "message": 'cannot delete resource "pods"'})
+    return error  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+async def test_stop_that_the_hub_asks_for_ends_only_when_the_pod_is_deleted(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """JupyterHub forgets the server then, so a no is asked again; the log has one line about it."""
+    cluster = _Cluster(monkeypatch)
+    cluster.answers = [_no(status), _no(status)]
+    await spawner.stop()
+    assert (cluster.answers, cluster.deleted) == ([], 1)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert f"{status} No: cannot delete resource" in caplog.messages[0]
+
+
+async def test_stop_waits_until_the_hub_may_see_the_pod(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that is started again without its rights forgets no server."""
+    cluster = _Cluster(monkeypatch)
+    cluster.unseen = [PodsUnseenError("team-alfa", PodsForbiddenError("no right"))]
+    await spawner.stop()
+    assert cluster.deleted == 1
+
+
+async def test_refused_deletion_of_what_has_ended_is_raised(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at a server does not wait for rights."""
+    _Cluster(monkeypatch).answers = [_no(403)]
+    with pytest.raises(ApiException):
+        await spawner.stop(now=True)
+
+
+async def test_start_that_asked_for_no_pod_has_nothing_to_stop(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the hub may not see pods, its start fails once, and its clean-up does not."""
+    cluster = _Cluster(monkeypatch)
+    cluster.unseen = [PodsUnseenError("team-alfa", PodsForbiddenError("no right"))] * 2
+
+    async def refused(_: KubeSpawner) -> str:
+        raise cluster.unseen[0]
+
+    monkeypatch.setattr(KubeSpawner, "start", lambda self: asyncio.ensure_future(refused(self)))
+    with pytest.raises(PodsUnseenError):
+        await spawner.start()
+    caplog.clear()
+    await spawner.stop()
+    assert (len(cluster.unseen), cluster.deleted, caplog.messages) == (2, 0, [])

@@ -91,7 +91,7 @@ async def test_progress_tells_new_words_without_a_new_event(
     place: _Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waits reads what stands in the way now, each thing once."""
-    monkeypatch.setattr(telling, "_LOOK_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(telling, "LOOK_AGAIN_SECONDS", 0.01)
     place.spawner._start_future = asyncio.get_running_loop().create_future()
     place.happens(1, "FailedScheduling", UNBOUND)
     place.scheduler_says(UNBOUND)

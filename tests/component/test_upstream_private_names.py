@@ -27,6 +27,7 @@ PINS = {
     "_pvc_exists": f"{_SPAWNER}::test_private_attribute_still_means_what_we_take_it_for",
     "_start_future": f"{_SPAWNER}::test_private_attribute_still_means_what_we_take_it_for",
     "_start_reflector": f"{_HERE}::test_reflectors_are_still_started_in_one_place",
+    "_start_watching_pods": f"{_HERE}::test_reflectors_are_still_started_in_one_place",
     "_token_authenticated": f"{_HERE}::test_request_by_token_is_still_marked_so",
     "_username_claim_default": f"{_HERE}::test_default_that_upstream_has_too_is_ours",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +39,19 @@ RACE: Final[Mapping[str, Any]] = {
     "apply your changes to the latest version and try again",
 }
 CLAIMS, PODS = "persistentvolumeclaims", "pods"
+STRANGER: Final[Mapping[str, Any]] = {"status": 401, "reason": "Unauthorized", "message": "Unauthorized"}
+REFUSED: Final[Mapping[str, Any]] = {
+    "status": 400,
+    "reason": "",
+    "message": 'admission webhook "hold.example.org" denied the request: {"not": "today"}',
+}
+
+
+def no_right(verb: str, resource: str) -> Mapping[str, Any]:
+    """Give what the API server answers to whoever lacks a right."""
+    user = 'User "system:serviceaccount:hub:hub"'
+    message = f'{resource} is forbidden: {user} cannot {verb} resource "{resource}" in API group ""'
+    return {"status": 403, "reason": "Forbidden", "message": message}
 
 
 async def goes_on(person: Person, verb: str, resource: str, **what: Any) -> None:
@@ -58,9 +72,9 @@ async def stops(person: Person, **what: Any) -> None:
     await person.assert_whole([told])
 
 
-async def fails(person: Person, verb: str, resource: str) -> None:
+async def fails(person: Person, verb: str, resource: str, **what: Any) -> None:
     """The start meets the fault for ever; the person is told, and can start when it is over."""
-    fault = person.fault(verb, resource, times=ALWAYS, **BROKEN)
+    fault = person.fault(verb, resource, times=ALWAYS, **(what or BROKEN))
     told = await person.start()
     assert not told.is_ready
     assert row_of(person.name).is_seen(told.last), told.last
@@ -83,10 +97,10 @@ async def is_never_answered(person: Person) -> None:
     await person.assert_whole([told])
 
 
-async def stays_stopping(person: Person) -> None:
+async def stays_stopping(person: Person, **what: Any) -> None:
     """As long as the pod cannot be deleted, the hub says that the server is being stopped."""
     told = await person.start()
-    fault = person.fault("delete", PODS, times=ALWAYS, **BROKEN)
+    fault = person.fault("delete", PODS, times=ALWAYS, **what)
     assert await person.ask_stop() == 202
 
     async def is_asked_often() -> bool:
@@ -96,6 +110,26 @@ async def stays_stopping(person: Person) -> None:
     assert (await person.server())["pending"] == "stop"
     assert len(await person.pods()) == 1
     person.place.api.remove(fault)
+    await person.assert_gone()
+    await person.assert_whole([told])
+
+
+async def is_told_what_stays(person: Person) -> None:
+    """The start fails, its pod is there and may not be deleted: the person reads both before it is gone."""
+    person.fault("create", PODS, is_answer_lost=True)
+    fault = person.fault("delete", PODS, times=ALWAYS, **no_right("delete", PODS))
+    assert (await person.ask())[0] == 202
+    heard: list[str] = []
+    start = asyncio.create_task(person.follow(heard))
+
+    async def is_told() -> bool:
+        return any(map(row_of(person.name).is_seen, heard))
+
+    await eventually(is_told)
+    assert (await person.server())["pending"] == "stop"
+    person.place.api.remove(fault)
+    told = await start
+    assert not told.is_ready
     await person.assert_gone()
     await person.assert_whole([told])
 
@@ -120,7 +154,19 @@ SCENARIOS: Final[Mapping[str, Callable[[Person], Awaitable[None]]]] = {
     "cdownclaim": partial(fails, verb="create", resource=CLAIMS),
     "cdownpod": partial(fails, verb="create", resource=PODS),
     "cdeafpod": is_never_answered,
-    "cdowndel": stays_stopping,
+    "cdowndel": partial(stays_stopping, **BROKEN),
+    "c403list": partial(fails, verb="list", resource=CLAIMS, **no_right("list", CLAIMS)),
+    "c401list": partial(fails, verb="list", resource=CLAIMS, **STRANGER),
+    "c403get": partial(fails, verb="get", resource=CLAIMS, **no_right("get", CLAIMS)),
+    "c401get": partial(fails, verb="get", resource=CLAIMS, **STRANGER),
+    "c403claim": partial(fails, verb="create", resource=CLAIMS, **no_right("create", CLAIMS)),
+    "c401claim": partial(fails, verb="create", resource=CLAIMS, **STRANGER),
+    "c403pod": partial(fails, verb="create", resource=PODS, **no_right("create", PODS)),
+    "c401pod": partial(fails, verb="create", resource=PODS, **STRANGER),
+    "c403del": partial(stays_stopping, **no_right("delete", PODS)),
+    "c401del": partial(stays_stopping, **STRANGER),
+    "c400del": partial(stays_stopping, **REFUSED),
+    "c403clean": is_told_what_stays,
 }
 
 

@@ -189,9 +189,9 @@ class Person:
         body = {"team": self.team, "profile": "default"}
         return await self.place.hub.api(f"/users/{self.name}/server", method="POST", body=body)
 
-    async def follow(self) -> Told:
-        """Read the progress of a start to its end."""
-        messages, last = [], {}
+    async def follow(self, heard: list[str] | None = None) -> Told:
+        """Read the progress of a start to its end; what is heard is put there as it comes."""
+        messages, last = [] if heard is None else heard, {}
         url = f"{self.place.hub.url}/hub/api/users/{self.name}/server/progress"
         headers = {"Authorization": f"token {API_TOKEN}"}
         async with self.place.hub.session.get(url, headers=headers) as answer:

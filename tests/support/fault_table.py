@@ -57,6 +57,20 @@ _NOT_BEFORE: Final = "The hub asks again, not before the time that the answer na
 _UNTIL: Final = "The hub asks again until it is answered: the server counts as stopping, never as gone."
 _CLEAN: Final = "Nothing is left of the start; the next one works once the API server does."
 
+_NO_HOME: Final = "Your home cannot be looked up in namespace …, so that nothing was started. "
+_NO_RIGHT_TO_LOOK: Final = (
+    "The hub has no right to look there: tell whoever runs this hub to prepare the namespace."
+)
+_IN_A_MINUTE: Final = "Try again in a minute; if it stays so, tell whoever runs this hub."
+_NOT_MADE: Final = "Kubernetes does not make your home in namespace …: "
+_NOT_TAKEN: Final = "Kubernetes does not take the server in namespace …: "
+_TELL: Final = " Tell whoever runs this hub."
+_ONCE_MENDED: Final = "Nothing is left of the start; the next one works once that is mended."
+_KEPT: Final = (
+    "The hub writes why into its log and asks again until the pod may be deleted: the server counts as "
+    "stopping, never as gone."
+)
+
 _SIGN_IN: Final = "The start page breaks off; after a while it can be opened again."
 _ADOPTED: Final = "The hub finds the pod where it wrote down that it would be; the server runs."
 _STOPPED: Final = "The server is stopped."
@@ -142,6 +156,37 @@ ROWS: Final = (
         "the pod is deleted: 500, and it stays so for long",
         _STOPS_LONGER,
         _UNTIL,
+    ),
+    Row(CALLS, "c403list", "the list of claims: 403", _NO_HOME + _NO_RIGHT_TO_LOOK, _ONCE_MENDED),
+    Row(CALLS, "c401list", "the list of claims: 401", _NO_HOME + _IN_A_MINUTE, _ONCE_MENDED),
+    Row(CALLS, "c403get", "a claim is read by name: 403", _NO_HOME + _NO_RIGHT_TO_LOOK, _ONCE_MENDED),
+    Row(CALLS, "c401get", "a claim is read by name: 401", _NO_HOME + _IN_A_MINUTE, _ONCE_MENDED),
+    Row(
+        CALLS,
+        "c403claim",
+        "the claim is made: 403",
+        f"{_NOT_MADE}the hub has no right to make homes there.{_TELL}",
+        _ONCE_MENDED,
+    ),
+    Row(CALLS, "c401claim", "the claim is made: 401", f"{_NOT_MADE}401 Unauthorized.{_TELL}", _ONCE_MENDED),
+    Row(
+        CALLS,
+        "c403pod",
+        "the pod is made: 403",
+        f"{_NOT_TAKEN}the hub has no right to create servers there.{_TELL}",
+        _ONCE_MENDED,
+    ),
+    Row(CALLS, "c401pod", "the pod is made: 401", f"{_NOT_TAKEN}401 Unauthorized.{_TELL}", _ONCE_MENDED),
+    Row(CALLS, "c403del", "the pod is deleted: 403", _STOPS_LONGER, _KEPT),
+    Row(CALLS, "c401del", "the pod is deleted: 401", _STOPS_LONGER, _KEPT),
+    Row(CALLS, "c400del", "the pod is deleted: a webhook of the cluster says no", _STOPS_LONGER, _KEPT),
+    Row(
+        CALLS,
+        "c403clean",
+        "what is left of a start that failed may not be deleted: 403",
+        "… Kubernetes does not stop the server in namespace …: the hub has no right to stop servers there. "
+        "Tell whoever runs this hub. The hub asks again until it may.",
+        _KEPT,
     ),
     Row(
         MEETINGS,
