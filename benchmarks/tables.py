@@ -62,12 +62,13 @@ def build_table(title: str, columns: tuple[str, str], rows: list[Row]) -> Table:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    numbers = (_amount(number, row.unit) for number in (row.stock, row.ours))
+    numbers = (show_amount(number, row.unit) for number in (row.stock, row.ours))
     met = "" if row.is_met is None else "yes" if row.is_met else "NO"
     return row.name, *numbers, show_number(row.ratio), str(row.goal or ""), met
 
 
-def _amount(number: float, unit: str) -> str:
+def show_amount(number: float, unit: str) -> str:
+    """Write a number with its unit, as all tables do."""
     return f"{show_number(number)} {unit}".strip()
 
 
@@ -94,7 +95,8 @@ def _plain(value: object) -> str:
 def missed(results: Json) -> list[str]:
     """Give the goals that were not met, in words."""
     return [
-        f"{title}: {row.name}: {_amount(row.ours, row.unit)}, ratio {show_number(row.ratio)}, goal {row.goal}"
+        f"{title}: {row.name}: {show_amount(row.ours, row.unit)}, ratio {show_number(row.ratio)}, "
+        f"goal {row.goal}"
         for title, _, rows in comparisons(results)
         for row in rows
         if row.is_met is False

@@ -13,14 +13,16 @@ from rich.console import Console
 
 from benchmarks.fleet import ALL, EACH, Fleet, build_events, build_pod
 from benchmarks.metering import name_request
-from benchmarks.tables import build_table, comparisons, missed, to_markdown
+from benchmarks.tables import build_table, comparisons, missed, show_amount, to_markdown
 from benchmarks.variants import KNADA, STOCK, VARIANTS
 from benchmarks.verdicts import METRICS, Goal, Row, compare, ratio, show_number
 from benchmarks.watching import main
 
 Json = dict[str, Any]
 MB = 1_000_000
-RESULTS = Path(__file__).parents[2] / "docs" / "_static" / "benchmarks"
+DOCS = Path(__file__).parents[2] / "docs"
+RESULTS = DOCS / "_static" / "benchmarks"
+DECISION = DOCS / "explanation" / "adr" / "0009-one-watch-for-all-pods.md"
 
 
 def _run(spawner: str, account: str = ALL, namespaces: int = 100, **changes: Any) -> Json:
@@ -202,6 +204,19 @@ def test_tables_of_the_docs_are_those_of_the_numbers() -> None:
     assert max(results["parameters"]["namespaces"]) >= 100
     assert results["parameters"]["seconds"] >= 60
     assert len(results["hub"]) == len(VARIANTS)
+
+
+def test_numbers_of_the_decision_are_those_of_the_published_run() -> None:
+    """One watch for all pods is argued for with what the docs show, and with nothing else."""
+    results = json.loads((RESULTS / "watching.json").read_text(encoding="utf-8"))
+    everywhere, each, *_ = (
+        {row.name: [show_amount(row.stock, row.unit), show_amount(row.ours, row.unit)] for row in rows}
+        for _, _, rows in comparisons(results)
+    )
+    lines = [line for line in DECISION.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert len(rows) >= 7
+    assert rows == [[name, *everywhere[name], *each[name]] for name, *_ in rows]
 
 
 def test_show_prints_the_settings_in_words(capsys: pytest.CaptureFixture[str]) -> None:
