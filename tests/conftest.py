@@ -10,6 +10,7 @@ from tests.support.account import Account
 # What a property says does not depend on how busy the machine is.
 settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-speed")
+_LONGEST = {"faults": 0, "e2e": 1, "contract": 2}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,16 +27,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Account())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests share a worker of pytest-xdist, and begin with those that take longest.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say which tests share a worker of pytest-xdist: those of a file, or of a suite on one cluster.
 
-    A file's tests share its fixtures, those of a suite on one cluster share the cluster.
+    At once, as pytest-xdist reads it before the hooks that see all tests.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: "e2e" not in item.path.parts and "backend" not in dict(item.user_properties))
+    backend = item.callspec.params.get("backend") if hasattr(item, "callspec") else None
+    group = f"{item.path.parent.name} on {backend}" if backend else item.path.stem
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
-def _group(item: pytest.Item) -> str:
-    told = dict(item.user_properties)
-    return f"{told['suite']} on {told['backend']}" if "backend" in told else item.path.stem
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: _LONGEST.get(item.path.parent.name, len(_LONGEST)))
