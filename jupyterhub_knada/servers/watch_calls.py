@@ -30,6 +30,9 @@ _CONNECT_SECONDS: Final = 10
 _LIST_SECONDS: Final = 60
 _AT_ONCE: Final = 4
 _LONGEST_MESSAGE: Final = 300
+LONGEST_LINE: Final = 32 * 2**20
+"""Bytes of one change. etcd takes objects of 1.5 MB, in which the API server writes each `<` as six letters;
+names of fields, and clusters with a higher limit, come on top. More would be too much of the hub's memory."""
 _BREATH_SECONDS: Final = 0.01
 """Longest that what has come is worked off without letting others on the event loop."""
 
@@ -208,19 +211,36 @@ class _Breath:
 
 async def _changes(response: ClientResponse) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     breath = _Breath()
-    while line := await _next_line(response):
+    async for line in _lines(response):
         change = json.loads(line)
         if change["type"] == "ERROR":
             raise _error_of_status(change["object"])
         yield change["type"], change["object"]
-        # aiohttp gives lines that are there already without a turn of the event loop.
+        # What is there already comes without a turn of the event loop.
         await breath.take()
 
 
-async def _next_line(response: ClientResponse) -> bytes:
-    """Give the next line; none where the server has ended it, or has been silent for too long."""
+async def _lines(response: ClientResponse) -> AsyncIterator[bytes]:
+    """Give each line, and what is left at the end. aiohttp's own gives up at 4 MiB, and pods are longer."""
+    rest = bytearray()
+    while chunk := await _next_chunk(response):
+        searched = len(rest)
+        rest += chunk
+        while (end := rest.find(b"\n", searched)) >= 0:
+            line = bytes(rest[:end])
+            del rest[: end + 1]
+            searched = 0
+            yield line
+        if len(rest) > LONGEST_LINE:
+            raise ValueError(f"a change of more than {LONGEST_LINE} bytes")
+    if rest:
+        yield bytes(rest)
+
+
+async def _next_chunk(response: ClientResponse) -> bytes:
+    """Give what has come; nothing where the server has ended it, or has been silent for too long."""
     try:
-        return await response.content.readline()
+        return await response.content.readany()
     except ServerTimeoutError:
         return b""
 

@@ -112,6 +112,27 @@ async def test_watch_that_is_silent_ends(
     assert await _read(client) == [("ADDED", "8")]
 
 
+async def test_line_of_any_length_that_a_pod_has_is_read(server: Server, client: WatchClient) -> None:
+    """1.3 MB of `<`, each six letters in JSON, is more than aiohttp takes for a line."""
+    long = {"metadata": {"resourceVersion": "8"}, "spec": "<" * 1_300_000}
+    server.lines = [
+        _line("ADDED", long).replace(b"<", b"\\u003c"),
+        _line("ADDED", {"metadata": {"resourceVersion": "9"}}),
+    ]
+    assert await _read(client) == [("ADDED", "8"), ("ADDED", "9")]
+
+
+async def test_line_that_is_too_long_for_the_hub_is_no_answer(
+    server: Server, client: WatchClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What never ends is not kept in memory."""
+    monkeypatch.setattr(watch_calls, "LONGEST_LINE", 1_000_000)
+    server.lines = [b"x" * 100_000] * 11
+    server.is_ended = False
+    with pytest.raises(ValueError, match="a change of more than 1000000 bytes"):
+        await _read(client)
+
+
 @pytest.mark.parametrize(
     ("line", "error", "told"),
     [
