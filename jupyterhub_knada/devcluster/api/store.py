@@ -39,7 +39,17 @@ class Stored:
     @cached_property
     def text(self) -> str:
         """Give the object as compact JSON, made once for all who list or watch it."""
-        return json.dumps(self.body, separators=(",", ":"), ensure_ascii=False)
+        return write_json(self.body)
+
+
+def write_json(body: Json) -> str:
+    """Give compact JSON as a real API server writes it.
+
+    Source: Go's `encoding/json`, which escapes what a browser could take for HTML, so that a pod may be six
+    times as long on the wire. None of these signs stands outside of JSON's strings.
+    """
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from jupyterhub_knada.devcluster.api.selectors import (
     matches_labels,
     read_field,
 )
+from jupyterhub_knada.devcluster.api.store import write_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -61,7 +62,7 @@ class Filter:
         """Give an object as JSON, in the client's view, without `apiVersion` and `kind`."""
         if self.convert is None:
             return stored.text
-        return json.dumps(self.convert(stored.body), separators=(",", ":"), ensure_ascii=False)
+        return write_json(self.convert(stored.body))
 
 
 def with_type(text: str, resource: Resource) -> str:
