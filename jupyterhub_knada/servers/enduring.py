@@ -22,6 +22,7 @@ from jupyterhub_knada.servers.patience import (
     call_off_is_unanswered,
     is_passing,
     is_unanswered,
+    name_answer,
     name_error,
     read_status,
 )
@@ -212,7 +213,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
     def _log_not_deleted(self, error: BaseException) -> None:
         self._log_silence(error)
         if isinstance(error, ApiException) and not is_passing(error):
-            answer, (_, message) = f"{error.status} {error.reason}", read_status(error.body)
+            answer, (_, message) = name_answer(error), read_status(error.body)
             self._why_not_stopped = tell_stop_refusal(self.namespace, answer, message)
 
     def _log_silence(self, error: BaseException) -> None:
@@ -228,7 +229,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             raise StartFailedError(getattr(error, "jupyterhub_message", str(error))) from error
         except ApiException as error:
             self.log.warning("Start of %s failed: %s", self._log_name, name_error(error))
-            answer, (_, message) = f"{error.status} {error.reason}", read_status(error.body)
+            answer, (_, message) = name_answer(error), read_status(error.body)
             raise StartFailedError(tell_refusal(self.namespace, answer, message)) from None
         except UNANSWERED as error:
             self.log.warning("Start of %s failed: %s", self._log_name, name_error(error))

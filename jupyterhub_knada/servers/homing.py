@@ -20,10 +20,9 @@ from jupyterhub_knada.servers.enduring import EnduringKubeSpawner, StartFailedEr
 from jupyterhub_knada.servers.homes import CreateClaim, choose_home, is_home_of
 from jupyterhub_knada.servers.hub_layer import HubLayer
 from jupyterhub_knada.servers.memory import ServerMemory
-from jupyterhub_knada.servers.patience import ask_patiently, read_status
+from jupyterhub_knada.servers.patience import LONGEST_LOGGED, ask_patiently, name_answer, read_status
 from jupyterhub_knada.servers.progress import tell_home_refusal
 from jupyterhub_knada.servers.refusing import StartRefusedError
-from jupyterhub_knada.servers.telling import LONGEST_LOGGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,10 +145,10 @@ class HomingKubeSpawner(EnduringKubeSpawner):
     def _refused_home(self, error: ApiException) -> StartFailedError:
         message = read_status(error.body)[1]
         where = f"{self.namespace}/{self.pvc_name}"
-        said = (error.status, error.reason, message[:LONGEST_LOGGED] or "nothing more")
-        self.log.warning("Claim %s of %s refused: %s %s: %s", where, self._log_name, *said)
+        said = (name_answer(error), message[:LONGEST_LOGGED] or "nothing more")
+        self.log.warning("Claim %s of %s refused: %s: %s", where, self._log_name, *said)
         said_no = error.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        told = tell_home_refusal(self.namespace, f"{error.status} {error.reason}", message)
+        told = tell_home_refusal(self.namespace, name_answer(error), message)
         return StartFailedError(told, HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY)
 
     async def find_claims(self, home: HomePlan, names: Iterable[str]) -> list[Claim]:

@@ -18,11 +18,15 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from jupyterhub_knada.servers.foreign_texts import on_one_line
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 UNANSWERED: Final = (ApiException, ClientError, OSError, TimeoutError)
 """What a call to the cluster raises where it brings nothing."""
+LONGEST_LOGGED: Final = 1000
+"""Characters of the API's message that are logged: a webhook may write pages."""
 _PASSING: Final = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -111,7 +115,7 @@ async def call_off_is_unanswered(call: Awaitable[_Answer]) -> _Answer:
 
 
 def read_status(body: bytes | str | None) -> tuple[str, str]:
-    """Give `reason` and `message` of a Kubernetes Status, each on one line or empty. Never raises."""
+    """Give `reason` and `message` of a Status, each on one printable line or empty. Never raises."""
     try:
         status = json.loads(body or "null")
     except ValueError:
@@ -119,15 +123,20 @@ def read_status(body: bytes | str | None) -> tuple[str, str]:
     if not isinstance(status, dict):
         return "", ""
     texts = (status.get("reason"), status.get("message"))
-    reason, message = (" ".join(text.split()) if isinstance(text, str) else "" for text in texts)
+    reason, message = (on_one_line(text) if isinstance(text, str) else "" for text in texts)
     return reason, message
+
+
+def name_answer(error: ApiException) -> str:
+    """Give the status of HTTP that the API answered with, e.g. `403 Forbidden`."""
+    return on_one_line(f"{error.status} {error.reason or ''}"[:LONGEST_LOGGED])
 
 
 def name_error(error: BaseException) -> str:
     """Name an error for the log: an answer of the API without its headers and its raw body."""
     if isinstance(error, ApiException):
-        return f"{error.status} {error.reason}: {read_status(error.body)[1] or 'nothing more'}"
-    return f"{type(error).__name__}: {error}"
+        return f"{name_answer(error)}: {read_status(error.body)[1][:LONGEST_LOGGED] or 'nothing more'}"
+    return on_one_line(f"{type(error).__name__}: {error}"[:LONGEST_LOGGED])
 
 
 def _error_of(state: RetryCallState) -> BaseException:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LONGEST_TOLD: Final = 240
 """Characters of Kubernetes' own text that are shown."""
+LONGEST_READ: Final = 2000
+"""Characters of an event's text that are looked at: whoever writes an event may write a megabyte."""
 
 _SHORTAGES: Final = (
     (re.compile(r"no nodes available to schedule pods"), "there is none in the cluster"),
@@ -123,8 +125,8 @@ def tell_event(event: Mapping[str, Any]) -> str:
 def _tell(reason: str, text: str) -> Told:
     teller = _TELLERS.get(reason)
     if teller is not None:
-        return teller(text)
-    return _same(_shortened(text) or f"Kubernetes says {reason or 'nothing more'}.")
+        return teller(text[:LONGEST_READ])
+    return _same(_shortened(text) or f"Kubernetes says {_shortened(reason) or 'nothing more'}.")
 
 
 def _tell_over(event: Mapping[str, Any]) -> str:
@@ -209,13 +211,13 @@ def tell_unschedulable(text: str) -> Told:
     """
     claim = re.search(r'persistentvolumeclaim "([^"]*)" not found', text)
     if claim:
-        return _same(f"The volume {claim[1]}, which the server mounts, does not exist.")
+        return _same(f"The volume {_shortened(claim[1])}, which the server mounts, does not exist.")
     if "unbound immediate PersistentVolumeClaims" in text:
         return Told(
             "Waiting for the volume of your home to be made.", "The volume of your home was not made."
         )
     # Behind "preemption:" the scheduler says why it does not push others out; that is nobody's cure.
-    lacks, _, _ = text.partition("preemption:")
+    lacks, _, _ = text[:LONGEST_READ].partition("preemption:")
     meanings: dict[str, None] = {}
     for pattern, meaning in _SHORTAGES:
         for match in pattern.finditer(lacks):
@@ -224,7 +226,7 @@ def tell_unschedulable(text: str) -> Told:
     if not meanings:
         return _no_machine(_shortened(text), "", "")
     return _no_machine(
-        f"{'; '.join(meanings)}.",
+        _shortened("; ".join(meanings)) + ".",
         " It starts when one can; a smaller profile may start at once.",
         " Try again later, or choose a smaller profile.",
     )
@@ -252,7 +254,7 @@ def _tell_container_failure(text: str) -> Told:
     """Tell an event `Failed` that is not of a pull. Raw replies of the container runtime are not shown."""
     missing = re.search(r'(secret|configmap) "([^"]*)" not found', text)
     if missing:
-        return _same(f"The server needs the {missing[1]} {missing[2]}, which does not exist.")
+        return _same(f"The server needs the {missing[1]} {_shortened(missing[2])}, which does not exist.")
     if text in {"Error: ErrImagePull", "Error: ImagePullBackOff"}:
         return _tried_again("The image could not be fetched")
     if "executable file not found" in text:
@@ -275,8 +277,8 @@ def _tried_again(what: str) -> Told:
 def _tell_mount_failure(text: str) -> Told:
     volume = re.search(r'volume "([^"]*)"', text)
     missing = re.search(r'(secret|configmap) "([^"]*)" not found', text)
-    why = f": the {missing[1]} {missing[2]} does not exist" if missing else ""
-    name = volume[1] if volume else "of the server"
+    why = f": the {missing[1]} {_shortened(missing[2])} does not exist" if missing else ""
+    name = _shortened(volume[1]) if volume else "of the server"
     return Told(
         f"The volume {name} cannot be mounted yet{why}.", f"The volume {name} could not be mounted{why}."
     )
@@ -284,7 +286,7 @@ def _tell_mount_failure(text: str) -> Told:
 
 def _tell_scheduled(text: str) -> Told:
     node = re.search(r" to (\S+)$", text)
-    return _same(f"A machine was found: {node[1]}." if node else "A machine was found.")
+    return _same(f"A machine was found: {_shortened(node[1])}." if node else "A machine was found.")
 
 
 def _tell_pulling(text: str) -> Told:
@@ -300,12 +302,12 @@ def _tell_pulled(text: str) -> Told:
 
 def _image_in(text: str) -> str:
     image = re.search(r'image "([^"]*)"', text)
-    return image[1] if image else "of the profile"
+    return _shortened(image[1]) if image else "of the profile"
 
 
 def _shortened(text: str) -> str:
     """Give Kubernetes' own words, on one line and not too long."""
-    line = " ".join(text.split())
+    line = " ".join(text[:LONGEST_READ].split())
     return line if len(line) <= LONGEST_TOLD else line[: LONGEST_TOLD - 1] + "…"
 
 

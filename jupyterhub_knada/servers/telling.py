@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tornado.web import HTTPError
 
-from jupyterhub_knada.servers.patience import UNANSWERED, name_error, read_status
+from jupyterhub_knada.servers.foreign_texts import on_one_line
+from jupyterhub_knada.servers.patience import (
+    LONGEST_LOGGED,
+    UNANSWERED,
+    name_answer,
+    name_error,
+    read_status,
+)
 from jupyterhub_knada.servers.pausing import with_pauses
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 from jupyterhub_knada.servers.watching import PodsUnseenError, WatchingKubeSpawner
@@ -21,10 +28,9 @@ if TYPE_CHECKING:
 
     from kubernetes_asyncio.client.rest import ApiException
 
-LONGEST_LOGGED: Final = 1000
-"""Characters of the API's message that are logged: a webhook may write pages."""
 LOOK_AGAIN_SECONDS: Final = 1.0
 """As often as KubeSpawner looks for new events."""
+_UNSCHEDULED: Final = "FailedScheduling"
 _SHORTEST_HIDDEN: Final = 6
 _OPEN: Final = frozenset({"JUPYTER_IMAGE", "JUPYTER_IMAGE_SPEC", "JUPYTERHUB_USER"})
 """Variables whose value stands elsewhere in the pod, too, and is what a rule may complain of."""
@@ -48,7 +54,7 @@ class PodRefusedError(HTTPError):
     """
 
     def __init__(self, namespace: str, error: ApiException, message: str) -> None:
-        told = tell_refusal(namespace, f"{error.status} {error.reason}", message)
+        told = tell_refusal(namespace, name_answer(error), message)
         said_no = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
         # A percent sign in the text would be taken for a place to fill in.
         super().__init__(HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY, told.replace("%", "%%"))
@@ -88,14 +94,19 @@ class TellingKubeSpawner(WatchingKubeSpawner):
         counted in a series, its words are lost (client-go `tools/events`, seen on Kubernetes 1.36.3 with
         pods whose volume comes a moment after them).
         """
+        said = self._newest_verdict()
+        failed = [number for number, event in enumerate(events) if event["reason"] == _UNSCHEDULED]
+        if failed and said:
+            events[failed[-1]] = {**events[failed[-1]], "message": said}
+        return events
+
+    def _newest_verdict(self) -> str:
+        """Give why no machine takes the pod now; empty where one does, or it is not known yet."""
         pods = self.pod_reflector.pods if self.pod_reflector else {}
         status = (pods.get(f"{self.namespace}/{self.pod_name}") or {}).get("status") or {}
         conditions = status.get("conditions") or []
         said = [each.get("message") for each in conditions if each.get("reason") == "Unschedulable"]
-        failed = [number for number, event in enumerate(events) if event["reason"] == "FailedScheduling"]
-        if failed and said and said[0]:
-            events[failed[-1]] = {**events[failed[-1]], "message": said[0]}
-        return events
+        return said[0] or "" if said else ""
 
     def _is_mine(self, event: dict[str, Any]) -> bool:
         about = event.get("involvedObject") or {}
@@ -121,13 +132,22 @@ class TellingKubeSpawner(WatchingKubeSpawner):
         """
         last: dict[str, Any] = {"message": ""}
         async for step in with_pauses(super().progress(), LOOK_AGAIN_SECONDS):  # type: ignore[no-untyped-call]
-            # In a pause, the scheduler may have found new words for its last event.
-            newest = step or {**last, "raw_event": next(reversed(self.events), None)}
-            event = newest.get("raw_event")
-            told = {**newest, "message": tell_event(event)} if event else newest
-            if told["message"] != last["message"] or (step and not event):
-                last = told
+            if step and not step.get("raw_event"):
+                yield step
+                continue
+            # In a pause, the scheduler may have found new words for the event that was told last.
+            newest = step or {**last, "raw_event": self._as_it_is_now(last.get("raw_event"))}
+            if newest["raw_event"] is None:
+                continue
+            told = {**newest, "message": tell_event(newest["raw_event"])}
+            if told["message"] != last["message"]:
                 yield told
+            last = told
+
+    def _as_it_is_now(self, event: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Give an event with the words that it has now; None where there are no newer ones."""
+        said = self._newest_verdict()
+        return {**event, "message": said} if event and said and event["reason"] == _UNSCHEDULED else None
 
     def start(self) -> asyncio.Future[str]:  # type: ignore[override]  # KubeSpawner is no coroutine here either
         """Start the pod; a start that ends too late or badly says why.
@@ -175,8 +195,8 @@ class TellingKubeSpawner(WatchingKubeSpawner):
     def _refused_pod(self, pod: Any, error: ApiException) -> PodRefusedError:
         message = _without(_values_of_variables(pod), read_status(error.body)[1])
         where = f"{self.namespace}/{self.pod_name}"
-        said = (error.status, error.reason, message[:LONGEST_LOGGED] or "nothing more")
-        self.log.warning("Pod %s of %s refused: %s %s: %s", where, self._log_name, *said)
+        said = (name_answer(error), message[:LONGEST_LOGGED] or "nothing more")
+        self.log.warning("Pod %s of %s refused: %s: %s", where, self._log_name, *said)
         return PodRefusedError(self.namespace, error, message)
 
 
@@ -184,7 +204,9 @@ def _values_of_variables(pod: Any) -> set[str]:
     """Give what the variables of all containers say: tokens are among them, and webhooks may quote a pod."""
     containers = [*(pod.spec.containers or ()), *(pod.spec.init_containers or ())]
     variables = [variable for container in containers for variable in _get(container, "env") or ()]
-    return {_get(variable, "value") for variable in variables if _get(variable, "name") not in _OPEN} - {None}
+    values = {_get(variable, "value") for variable in variables if _get(variable, "name") not in _OPEN}
+    # As a Status that quotes them is read.
+    return {on_one_line(str(value)) for value in values if value is not None}
 
 
 def _get(item: Any, key: str) -> Any:

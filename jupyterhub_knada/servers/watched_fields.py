@@ -1,12 +1,15 @@
 """What the hub keeps of a pod and of an event: the fields that something reads, and nothing else. Pure.
 
 A pod's environment holds the server's API token, and most of a pod is never looked at. What is kept has the
-shape that the API gives it, so that KubeSpawner and hooks of the hub read it as they always do.
+shape that the API gives it, so that KubeSpawner and hooks of the hub read it as they always do, but for what
+would be too much: a hub that watches all namespaces holds pods of strangers, too.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+
+from jupyterhub_knada.servers.foreign_texts import MOST_KEPT, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +22,6 @@ _POD_METADATA: Final = (
     "creationTimestamp",
     "deletionTimestamp",
     "labels",
-    "annotations",
 )
 _POD_STATUS: Final = ("phase", "reason", "message", "hostIP", "podIP")
 _CONDITION: Final = ("type", "status", "reason", "message")
@@ -53,8 +55,8 @@ def kept_of_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
     kept_status = _pick(status, _POD_STATUS)
     for several, keys in _SEVERAL.items():
         if status.get(several):
-            kept_status[several] = [_pick(one, keys) for one in status[several]]
-    containers = [_pick(container, _CONTAINER) for container in spec.get("containers") or ()]
+            kept_status[several] = [_pick(one, keys) for one in status[several][:MOST_KEPT]]
+    containers = [_pick(container, _CONTAINER) for container in (spec.get("containers") or [])[:MOST_KEPT]]
     kept_spec = {**_pick(spec, ("nodeName",)), "containers": containers}
     return {"metadata": _pick(pod["metadata"], _POD_METADATA), "spec": kept_spec, "status": kept_status}
 
@@ -65,4 +67,4 @@ def kept_of_event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pick(mapping: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    return {key: mapping[key] for key in keys if mapping.get(key) is not None}
+    return {key: bounded(mapping[key]) for key in keys if mapping.get(key) is not None}

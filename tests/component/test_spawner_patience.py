@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from kubernetes_asyncio.client.rest import ApiException
 
-from jupyterhub_knada.servers.patience import ask_patiently, is_passing
+from jupyterhub_knada.servers.patience import LONGEST_LOGGED, ask_patiently, is_passing, name_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,3 +112,13 @@ async def test_start_that_is_given_up_is_not_gone_on_with() -> None:
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start
+
+
+def test_error_is_named_on_one_printable_line() -> None:
+    """A webhook's message and the reason phrase of a proxy steer no terminal, and fill no log."""
+    error: Any = ApiException(status=400, reason="Bad\x1b[2J")
+    error.body = json.dumps({"message": "no\x07\n\u202eway" + "!" * 5_000})
+    named = name_error(error)
+    assert named.startswith("400 Bad [2J: no way!")
+    assert len(named) < LONGEST_LOGGED + 50
+    assert name_error(OSError("a\x1bb\nc")) == "OSError: a b c"

@@ -113,6 +113,28 @@ async def test_progress_tells_new_words_without_a_new_event(
     ]
 
 
+async def test_progress_tells_no_event_before_its_turn(
+    place: _Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a pause only what was told last is told anew: newer events come in their order, once, with a bar."""
+    monkeypatch.setattr(telling, "LOOK_AGAIN_SECONDS", 0.01)
+    place.spawner._start_future = asyncio.get_running_loop().create_future()
+    steps: list[dict[str, Any]] = []
+    place.happens(1, "Scheduled", "Successfully assigned a/b to c")
+    async with asyncio.timeout(30):
+        async for step in place.spawner.progress():
+            steps.append(step)
+            if len(steps) == 1:
+                # KubeSpawner looks a second later; there are many pauses until then.
+                for number, reason in enumerate(("Pulled", "Created", "Started"), 2):
+                    place.happens(number, reason, reason)
+            elif len(steps) == 4:
+                place.spawner._start_future.set_result(None)
+    assert [step["raw_event"]["reason"] for step in steps] == ["Scheduled", "Pulled", "Created", "Started"]
+    bar = [step["progress"] for step in steps]
+    assert bar == sorted(bar)
+
+
 async def test_pauses_are_told_and_steps_closed() -> None:
     """Nothing is lost between steps, and whoever stops listening stops the steps."""
     is_closed = asyncio.Event()

@@ -17,6 +17,7 @@ from jupyterhub_knada.servers.progress import (
     tell_home_refusal,
     tell_refusal,
     tell_silence,
+    tell_stop_refusal,
 )
 from jupyterhub_knada.teams.membership import decide_memberships
 from jupyterhub_knada.teams.registry import open_registry
@@ -41,6 +42,7 @@ def shown_sentences(folder: Path) -> Iterator[str]:
     yield tell_event({"reason": "TriggeredScaleUp"})
     for message in REFUSED:
         yield tell_refusal("team-kyrre", "403 Forbidden", message)
+        yield tell_stop_refusal("team-kyrre", "403 Forbidden", message)
     for message in ("exceeded quota: x", "maximum storage usage per PersistentVolumeClaim is 1Gi"):
         yield tell_home_refusal("team-kyrre", "403 Forbidden", message)
     yield tell_silence()
@@ -62,6 +64,7 @@ REFUSED = (
     "because it is being terminated",
     'namespaces "x" not found',
     'cannot create resource "pods"',
+    'cannot delete resource "pods"',
     'admission webhook "x" denied',
     'failed calling webhook "x"',
     'Pod "x" is invalid',

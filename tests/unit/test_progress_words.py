@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal, tell_unschedulable
+from jupyterhub_knada.servers import progress
+from jupyterhub_knada.servers.progress import (
+    LONGEST_READ,
+    LONGEST_TOLD,
+    tell_event,
+    tell_failure,
+    tell_refusal,
+    tell_unschedulable,
+)
 
 DATA = Path(__file__).parents[1] / "data" / "spawner"
 WAITED = "The server was not ready after 300 seconds. "
@@ -212,3 +220,32 @@ def test_any_event_is_told_on_one_line(event: dict[str, Any]) -> None:
     told = tell_event(event)
     assert told.strip()
     assert tell_failure([event], 1).startswith("The server was not ready after 1 seconds.")
+
+
+LONG_TEXTS = {
+    "shortages": "".join(f"Insufficient a{number}/b, " for number in range(40_000)),
+    "one shortage many times": ("Insufficient " + "a-/" * 3) * 50_000,
+    "claim": f'persistentvolumeclaim "{"c" * 1_000}" not found',
+    "image": f'Failed to pull image "{"i" * 1_000}": denied',
+    "image that is fetched": f'Pulling image "{"i" * 1_000}"',
+    "secret": f'Error: secret "{"s" * 1_000}" not found',
+    "volume": f'volume "{"v" * 900}" secret "{"s" * 900}" not found',
+    "node": f"Successfully assigned a/b to {'n' * 1_000}",
+    "one word": "w" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS.values(), ids=LONG_TEXTS.keys())
+@pytest.mark.parametrize("reason", [*sorted(progress._TELLERS), "Other", "r" * 1_000_000])
+def test_long_text_of_an_event_is_told_in_short(reason: str, text: str) -> None:
+    """Whoever writes an event can neither fill the page nor stop the hub: most of it is not read."""
+    event = {"reason": reason, "message": text, "type": "Warning"}
+    # Two names at most, and our own words around them.
+    assert len(tell_event(event)) < 2 * LONGEST_TOLD + 200
+    assert tell_event(event) == tell_event({**event, "message": text[:LONGEST_READ]})
+
+
+def test_long_words_of_the_scheduler_are_not_all_looked_through() -> None:
+    """What comes after is as if it were not there."""
+    text = LONG_TEXTS["shortages"]
+    assert tell_unschedulable(text) == tell_unschedulable(text[:LONGEST_READ])

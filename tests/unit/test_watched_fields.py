@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyterhub_knada.servers.foreign_texts import LONGEST_KEPT, MOST_KEPT, printable
 from jupyterhub_knada.servers.json_pieces import ListReader
 from jupyterhub_knada.servers.packed import PackedObjects
 from jupyterhub_knada.servers.watch_loop import LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS, wait_seconds
 from jupyterhub_knada.servers.watched_fields import kept_of_event, kept_of_pod
 
+DROPPED = {"annotations", "managedFields"}
 POD: dict[str, Any] = {
     "metadata": {
         "name": "jupyter-e152435",
@@ -57,7 +59,7 @@ def test_pod_keeps_what_is_read_and_no_token() -> None:
     """KubeSpawner's address, poll and readiness have their fields; the environment is gone."""
     kept = kept_of_pod(POD)
     assert kept == {
-        "metadata": {key: POD["metadata"][key] for key in POD["metadata"] if key != "managedFields"},
+        "metadata": {key: POD["metadata"][key] for key in POD["metadata"] if key not in DROPPED},
         "spec": {
             "nodeName": "n",
             "containers": [
@@ -118,6 +120,48 @@ def test_event_keeps_what_is_told() -> None:
         "type": "Normal",
         "eventTime": "t",
     }
+
+
+def test_pod_of_a_stranger_fills_no_memory() -> None:
+    """A hub that watches all namespaces holds no more of a pod than of one of its own."""
+    huge = "x" * 100_000
+    many = [{"name": huge, "type": huge, "message": huge, "image": huge}] * 1000
+    state = {"terminated": {"message": huge}}
+    pod = {
+        "metadata": {
+            "name": "p",
+            "namespace": "n",
+            "annotations": {"a": huge},
+            "labels": {f"l{number}": huge for number in range(1000)},
+        },
+        "spec": {"containers": [{**many[0], "ports": many}, *many]},
+        "status": {"message": huge, "conditions": many, "containerStatuses": [{"state": state}] * 1000},
+    }
+    kept = kept_of_pod(pod)
+    assert kept["metadata"].keys() == {"name", "namespace", "labels"}
+    assert len(kept["metadata"]["labels"]) == MOST_KEPT
+    assert kept["status"]["containerStatuses"][0]["state"]["terminated"]["message"] == huge[:LONGEST_KEPT]
+    for several in (kept["spec"]["containers"], kept["status"]["conditions"]):
+        assert len(several) == MOST_KEPT
+    assert len(kept["spec"]["containers"][0]["ports"]) == MOST_KEPT
+    assert len(json.dumps(kept)) < 1_000_000
+
+
+@pytest.mark.parametrize("key", ["reason", "message", "type"])
+def test_event_keeps_what_is_printed_and_not_too_long(key: str) -> None:
+    """Whoever may write events can neither steer a terminal, nor turn a sentence around, nor fill memory."""
+    said = "\x1b[2J\x07Pull\u202eing\nall"
+    assert kept_of_event({key: said})[key] == " [2J Pull ing all"
+    assert kept_of_event({key: "x" * 1_000_000})[key] == "x" * LONGEST_KEPT
+
+
+@given(st.text())
+def test_printable_text_has_only_what_is_printed(text: str) -> None:
+    """Of every text, and what was printed stays."""
+    made = printable(text)
+    assert made.isprintable()
+    assert len(made) == len(text)
+    assert all(new == old for old, new in zip(text, made, strict=True) if old.isprintable())
 
 
 _JSON = st.recursive(
