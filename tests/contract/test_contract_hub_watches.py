@@ -150,10 +150,10 @@ async def test_open_watch_follows_what_changes(api: KubernetesApi, pods: PodWatc
     await _make(api, namespace, "a")
     await _until(pods, namespace, "a")
     path = f"/api/v1/namespaces/{namespace}/pods/a"
-    (await api.patch(path, {"metadata": {"annotations": {"seen": "yes"}}})).ok()
+    (await api.patch(path, {"metadata": {"labels": {"seen": "yes"}}})).ok()
 
     async def is_changed() -> bool:
-        return bool(pods.pods[f"{namespace}/a"]["metadata"].get("annotations"))
+        return "seen" in pods.pods[f"{namespace}/a"]["metadata"]["labels"]
 
     await eventually(is_changed)
     await _delete(api, namespace, "a")
