@@ -39,6 +39,8 @@ _PASSING: Final = frozenset(
 _Answer = TypeVar("_Answer")
 _SCATTERED_WAIT: Final = wait_random_exponential(multiplier=0.2, max=5.0)
 """Seconds: longer each time, and never all starts at once."""
+_RARE_WAIT: Final = wait_random_exponential(multiplier=0.2, max=30.0)
+"""After a no, which only people mend: each try is a line in two logs, the hub's and the API server's."""
 
 
 def is_passing(error: BaseException) -> bool:
@@ -80,7 +82,9 @@ async def ask_patiently(
         return await call_off_is_unanswered(call())
 
     def wait(state: RetryCallState) -> float:
-        return max(_SCATTERED_WAIT(state), _retry_after(_error_of(state)))
+        error = _error_of(state)
+        scattered = _SCATTERED_WAIT if is_passing(error) else _RARE_WAIT
+        return max(scattered(state), _retry_after(error))
 
     def tell_first(state: RetryCallState) -> None:
         if state.attempt_number == 1:
