@@ -44,8 +44,10 @@ class EventWatch:
         log: logging.Logger,
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
-        collection = Collection("events", namespace, field_selector=field_selector)
-        self._watch = Watch(client, collection, self, WatchLog("events", log), from_now=True)
+        self._client, self._watch_log = client, WatchLog("events", log)
+        self._collection = Collection("events", namespace, field_selector=field_selector)
+        self._watch: Watch | None = None
+        """None: nothing starts. The next one is a new one, which begins at its own now."""
         self._linger_seconds = linger_seconds
         self._interests: dict[str, _Interest] = {}
         self._starts: set[asyncio.Future[Any]] = set()
@@ -79,27 +81,36 @@ class EventWatch:
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
-        self._watch.start()
+        watch = self._watch = self._watch or self._make()
+        watch.start()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._watch.settled(), patience)
-            interest.since = _number(self._watch.revision)
+            await asyncio.wait_for(watch.settled(), patience)
+            interest.since = _number(watch.revision)
 
     async def stop(self) -> None:
         """End it, and wait until it has ended."""
         if self._ending is not None:
             self._ending.cancel()
             await asyncio.wait([self._ending])
-        await self._watch.stop()
+        await self._close()
+
+    def _make(self) -> Watch:
+        return Watch(self._client, self._collection, self, self._watch_log, from_now=True)
+
+    async def _close(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            await watch.stop()
 
     def _release(self, start: asyncio.Future[Any]) -> None:
         self._starts.discard(start)
-        if not self._starts and not start.get_loop().is_closed():
+        if not self._starts and self._watch is not None and not start.get_loop().is_closed():
             self._ending = start.get_loop().create_task(self._end(), name="end of a watch of events")
 
     async def _end(self) -> None:
         await asyncio.sleep(self._linger_seconds)
         self._interests.clear()
-        await self._watch.stop()
+        await self._close()
 
     def put(self, found: dict[str, Any]) -> None:
         """Take an event, if it is of a pod that starts. Source: `watch_loop.Store`, as all three."""

@@ -58,29 +58,36 @@ class PodWatch:
         """The pods, under the name that all of KubeSpawner's reflectors have for what they hold."""
         return self.pods
 
-    async def know(self, namespace: str) -> None:
+    async def know(self, namespace: str, *, is_urgent: bool = False) -> None:
         """Wait until the pods of a namespace are known; from then on this costs nothing.
+
+        Args:
+            namespace: Where they are.
+            is_urgent: Somebody starts or stops one: where the hub had no right to see them, it tries now.
 
         Side effects: starts the watch that it takes, also one that was ended from outside.
 
         Raises:
-            PodsForbiddenError: the hub has no right to see them.
+            PodsForbiddenError: the hub has no right to see them, or has it no more.
             PodsUnknownError: the watch is stopped.
         """
         self._asked.add(namespace)
         while not self._is_stopped:
             watch = self._everywhere or self._watch_namespace(namespace)
             watch.start()
-            if watch.is_loaded:
+            if is_urgent:
+                watch.try_again()
+            if watch.is_loaded and not watch.is_forbidden:
                 return
             await watch.settled()
             if watch.is_forbidden and not self._is_stopped:
-                raise PodsForbiddenError(f"the hub has no right to watch pods in namespace {namespace}")
+                raise PodsForbiddenError("the hub has no right to watch pods there")
         raise PodsUnknownError("the watch of pods is stopped")
 
     def refresh(self, namespace: str) -> None:
         """List the pods of a namespace anew, as somebody waits for a change in vain."""
-        (self._everywhere or self._watch_namespace(namespace)).refresh()
+        if not self._is_stopped:
+            (self._everywhere or self._watch_namespace(namespace)).refresh()
 
     async def stop(self) -> None:
         """End all watches, and wait until they have ended."""
@@ -119,6 +126,8 @@ class PodWatch:
 
     def _split(self) -> None:
         """Go on with a watch of each namespace."""
+        if self._is_stopped:
+            return
         self._log.info(
             "The hub may not watch pods in all namespaces, so it watches those of its servers one by one"
         )
@@ -148,6 +157,6 @@ class PodWatch:
             revision = await self._client.revision(everywhere)
             async with self._client.changes(everywhere, revision, 1):
                 return True
-        except TRANSIENT as error:
+        except (*TRANSIENT, ValueError) as error:
             self._log.debug("Still no watch of pods in all namespaces: %s", error)
             return False

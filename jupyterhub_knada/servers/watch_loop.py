@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+from asyncio import timeout
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import ClientConnectorError, ClientError
@@ -25,12 +27,13 @@ SHORTEST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 5.0
 """Somebody may be waiting for a server when the API server is there again."""
 FORBIDDEN_SECONDS: Final = 15.0
-"""How often a right that is missing is looked for: the API server keeps a record of each no."""
+LONGEST_FORBIDDEN_SECONDS: Final = 600.0
+"""How often a right that is missing is looked for, while nobody starts or stops anything there: the longer it
+is missing, the less, as the API server keeps a record of each no."""
 _WELL_SECONDS: Final = 5.0
 """A watch that has been open for so long works, though nothing has happened."""
-TRANSIENT: Final = (WatchError, ClientError, OSError, TimeoutError, ValueError)
+TRANSIENT: Final = (WatchError, ClientError, OSError, TimeoutError)
 """What an API server that restarts, is overloaded or out of reach makes of a call."""
-
 
 _WORDS: Final = (
     (TimeoutError, "the API server does not answer in time"),
@@ -62,6 +65,7 @@ class WatchLog:
         self._kind = kind
         self._log = log
         self._cut: set[str] = set()
+        self._forbidden: set[str] = set()
 
     def tell_begun(self, place: str, there: int) -> None:
         """Say that everything was read for the first time."""
@@ -77,9 +81,22 @@ class WatchLog:
         self._log.info("What happened to %s in %s meanwhile is not known any more", self._kind, place)
 
     def tell_forbidden(self, place: str, reason: str) -> None:
-        """Say that there is no right to it."""
-        words = "The hub may not watch %s in %s; it tries until it may: %s"
-        self._log.warning(words, self._kind, place, reason)
+        """Say that there is no right to it; as the server has answered, it is not cut."""
+        self.forget(place)
+        if place not in self._forbidden:
+            self._forbidden.add(place)
+            words = "The hub may not watch %s in %s; it tries until it may: %s"
+            self._log.warning(words, self._kind, place, reason)
+
+    def tell_allowed(self, place: str) -> None:
+        """Say that a right that was missing has come; where none was, say nothing."""
+        if place in self._forbidden:
+            self._forbidden.remove(place)
+            self._log.info("The hub may watch %s in %s now", self._kind, place)
+
+    def forget(self, place: str) -> None:
+        """Take a place for not cut, without a word: it is watched no more, or worse is told of it."""
+        self._cut.discard(place)
 
     def tell_unexpected(self, place: str) -> None:
         """Say everything about an error that nobody has thought of."""
@@ -145,58 +162,74 @@ class Watch:
         self.is_loaded = False
         """Whether the store has had everything once; it stays so, whatever comes."""
         self.is_forbidden = False
+        """Whether the last answer was that the hub has no right to it; also when it once was loaded."""
         self._client, self._store, self._log = client, store, log
         self._from_now = from_now
         self._on_forbidden = on_forbidden
         self.revision: str | None = None
-        """The last that was seen; None: it has to be listed."""
-        self._failures = self._forgotten = 0
-        self._settled = asyncio.Event()
+        """The last that was seen; None: nothing was."""
+        self._has_to_list = True
+        self._failures = self._forgotten = self._refusals = 0
+        self._settled, self._asked_again = asyncio.Event(), asyncio.Event()
+        self._is_stopped = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin, or go on where the task was ended from outside; where it runs, do nothing."""
-        if self._task is None or self._task.done():
+        """Begin, or go on where the task was ended from outside; where it runs or was stopped, do nothing."""
+        if not self._is_stopped and not self._is_running():
             name = f"watch of {self.collection.kind} in {self.collection.place}"
             self._task = asyncio.create_task(self._run(), name=name)
 
     def refresh(self) -> None:
-        """List anew, as somebody waits in vain for a change: now, on a new connection."""
-        if self._task is not None:
+        """List anew, as somebody waits in vain for a change: now, on a new connection.
+
+        A list that is under way is not begun again: many who ask would never let it end.
+        """
+        if self._task is not None and not self._has_to_list:
             self._task.cancel()
             self._task = None
-        self.revision = None
+        self._has_to_list = True
+        self.try_again()
         self.start()
+
+    def try_again(self) -> None:
+        """Where the hub had no right to it, look now whether it has; `settled` waits for the answer."""
+        if self.is_forbidden and self._is_running():
+            self._settled.clear()
+            self._asked_again.set()
 
     async def settled(self) -> None:
         """Wait until everything is known, or the hub is known to have no right to it, or it is stopped."""
         await self._settled.wait()
 
     async def stop(self) -> None:
-        """End it, and wait until it has ended."""
-        self._log.tell_back(self.collection.place)
+        """End it for good, and wait until it has ended."""
+        self._is_stopped = True
+        self._log.forget(self.collection.place)
         self._settled.set()
         task, self._task = self._task, None
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.wait([task])
 
+    def _is_running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
     async def _run(self) -> None:
         while True:
             try:
-                if self.revision is None:
-                    self.revision = await self._load()
-                await self._follow(self.revision)
+                await self._load()
+                await self._follow()
             except ForbiddenError as error:
                 if self._on_forbidden is not None:
+                    self._log.forget(self.collection.place)
                     self._on_forbidden()
                     # Whoever waits for this watch looks at what took its place.
                     self._settled.set()
                     return
-                self._tell_forbidden(error)
-                await self._wait(FORBIDDEN_SECONDS)
+                await self._wait_for_right(error)
             except GoneError:
-                self.revision = None
+                self._has_to_list = True
                 self._log.tell_late(self.collection.place)
                 # The server answers, so only answers like this one count.
                 self._failures, self._forgotten = self._forgotten, self._forgotten + 1
@@ -205,24 +238,41 @@ class Watch:
                 self._log.tell_cut(self.collection.place, _reason(error))
                 await self._wait(getattr(error, "retry_after", None))
             except Exception as error:  # noqa: BLE001 - a hub that sees no change any more would be worse
-                self._log.tell_unexpected(self.collection.place)
+                if not isinstance(error, ValueError):
+                    self._log.tell_unexpected(self.collection.place)
                 self._log.tell_cut(self.collection.place, _reason(error))
-                self.revision = None
+                # From the same revision on, the same answer would come again.
+                self._has_to_list = True
                 await self._wait()
 
     async def _wait(self, at_least: float | None = None) -> None:
         self._failures += 1
         await asyncio.sleep(wait_seconds(self._failures, at_least, random.random()))  # noqa: S311 - no secret
 
-    async def _load(self) -> str:
-        """Read everything that is there; give where to go on from."""
-        if self._from_now and not self.is_loaded:
-            revision = await self._client.revision(self.collection)
-        else:
-            revision = await self._list()
-        self.is_loaded, self.is_forbidden = True, False
+    async def _wait_for_right(self, error: ForbiddenError) -> None:
+        self._log.tell_forbidden(self.collection.place, str(error))
+        self._asked_again.clear()
+        self.is_forbidden = True
         self._settled.set()
-        return revision
+        self._failures += 1
+        seconds = min(LONGEST_FORBIDDEN_SECONDS, FORBIDDEN_SECONDS * 2.0 ** min(self._refusals, 16))
+        self._refusals += 1
+        with contextlib.suppress(TimeoutError):
+            # Teams that lost their right together do not all ask together.
+            async with timeout(seconds * random.uniform(0.9, 1.1)):  # noqa: S311 - no secret
+                await self._asked_again.wait()
+                self._refusals = 0
+
+    async def _load(self) -> None:
+        """Read everything that is there, if it is not known where to go on from."""
+        if not self._has_to_list:
+            return
+        if self._from_now and not self.is_loaded:
+            self.revision = await self._client.revision(self.collection)
+        else:
+            self.revision = await self._list()
+        self._has_to_list, self.is_loaded = False, True
+        self._be_allowed()
 
     async def _list(self) -> str:
         keys: set[str] = set()
@@ -239,12 +289,14 @@ class Watch:
             self._log.tell_begun(self.collection.place, len(keys))
         return revision
 
-    async def _follow(self, revision: str) -> None:
+    async def _follow(self) -> None:
         """Take in what changes until the server ends it, which it does from time to time."""
         loop = asyncio.get_running_loop()
         # Watches that began together do not all end together.
         seconds = random.randint(OPEN_SECONDS * 4 // 5, OPEN_SECONDS)  # noqa: S311 - no secret
+        revision = str(self.revision)
         async with self._client.changes(self.collection, revision, seconds) as changes:
+            self._be_allowed()
             opened = loop.time()
             well = loop.call_later(_WELL_SECONDS, self._be_well)
             try:
@@ -265,14 +317,12 @@ class Watch:
             self._be_well()
 
     def _be_well(self) -> None:
-        self._failures = self._forgotten = 0
-        self.is_forbidden = False
+        self._failures = self._forgotten = self._refusals = 0
         self._log.tell_back(self.collection.place)
 
-    def _tell_forbidden(self, error: ForbiddenError) -> None:
-        if not self.is_forbidden:
-            self._log.tell_forbidden(self.collection.place, str(error))
-        self.is_forbidden = True
+    def _be_allowed(self) -> None:
+        self.is_forbidden = False
+        self._log.tell_allowed(self.collection.place)
         self._settled.set()
 
 

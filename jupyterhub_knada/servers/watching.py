@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,6 +33,10 @@ from jupyterhub_knada.servers.watch_calls import WatchClient
 
 if TYPE_CHECKING:
     import logging
+
+
+_POLLING: ContextVar[bool] = ContextVar("_POLLING", default=False)
+"""Whether it is `poll` that wants to know the pods: nobody waits for that, and it comes again and again."""
 
 
 class PodsUnseenError(HTTPError):
@@ -115,7 +120,7 @@ class WatchingKubeSpawner(KubeSpawner):
                 pods.refresh(namespace)
                 return pods
             try:
-                await pods.know(namespace)
+                await pods.know(namespace, is_urgent=not _POLLING.get())
             except PodsUnknownError as error:
                 raise PodsUnseenError(namespace, error) from error
             return pods
@@ -156,9 +161,13 @@ class WatchingKubeSpawner(KubeSpawner):
         Source: `KubeSpawner.poll`, 7.1. JupyterHub 5.3-6.1 takes an exception at its start for a server that
         has ended, and deletes it (`init_spawners`): a hub without rights would stop everybody's work.
         """
-        with contextlib.suppress(PodsUnseenError):
-            found: int | None = await super().poll()  # type: ignore[no-untyped-call]
-            return found
+        polling = _POLLING.set(True)
+        try:
+            with contextlib.suppress(PodsUnseenError):
+                found: int | None = await super().poll()  # type: ignore[no-untyped-call]
+                return found
+        finally:
+            _POLLING.reset(polling)
         return None
 
 

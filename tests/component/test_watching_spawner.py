@@ -164,9 +164,34 @@ async def test_server_that_cannot_be_seen_runs_as_far_as_known(make: Callable[..
     with pytest.raises(PodsUnseenError) as refused:
         await spawner.start()
     assert refused.value.jupyterhub_message == (
-        "The hub cannot see servers in namespace default: the hub has no right to watch pods in namespace "
-        "default. Tell whoever runs this hub."
+        "The hub cannot see servers in namespace default: the hub has no right to watch pods there. "
+        "Tell whoever runs this hub."
     )
+
+
+async def test_right_that_is_lost_ends_starts_and_no_servers(
+    api: KubernetesApi, faulty: FaultyApi, make: Callable[..., Any]
+) -> None:
+    """A start is refused before anything is made for it; a server that is not seen any more still runs."""
+    spawner = make("eve")
+    assert await spawner.poll() == 1
+
+    async def is_open() -> bool:
+        return count_open(faulty) > 0
+
+    await eventually(is_open)
+    for verb in ("list", "watch"):
+        faulty.add(Fault(verb, "pods", "", times=99, status=403, message="pods is forbidden"))
+    faulty.cut_watches()
+
+    async def is_not_seen() -> bool:
+        return await spawner.poll() is None
+
+    await eventually(is_not_seen)
+    with pytest.raises(PodsUnseenError, match="no right to watch pods there"):
+        await spawner.start()
+    found = await api.get(f"/api/v1/namespaces/default/pods/{spawner.pod_name}")
+    assert found.status == 404
 
 
 async def test_poll_before_the_cluster_answers_waits(faulty: FaultyApi, make: Callable[..., Any]) -> None:

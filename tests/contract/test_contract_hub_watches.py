@@ -184,6 +184,26 @@ async def test_watch_that_is_cut_goes_on_where_it_was(
     assert _told(lines, "in all namespaces is back") == 1
 
 
+async def test_pod_that_makes_a_long_line_is_seen_as_any(
+    api: KubernetesApi,
+    faulty: FaultyApi,
+    pods: PodWatch,
+    namespace: str,
+    lines: pytest.LogCaptureFixture,
+) -> None:
+    """An API server writes `<` as six letters: 7 MB in one line, and what comes after it is seen too."""
+    await pods.know(namespace)
+    await _opened(faulty)
+    body = pod("long")
+    body["metadata"]["labels"] = {"component": namespace}
+    body["spec"]["containers"][0]["env"] = [{"name": "LONG", "value": "<" * 1_200_000}]
+    (await api.post(f"/api/v1/namespaces/{namespace}/pods", body)).ok()
+    await _make(api, namespace, "next")
+    await _until(pods, namespace, "long", "next")
+    assert count_calls(faulty, "list") == 1
+    assert _told(lines, "is cut") == 0
+
+
 async def test_watch_that_the_server_ends_goes_on_without_a_word(
     api: KubernetesApi,
     faulty: FaultyApi,
@@ -376,7 +396,7 @@ async def test_rights_that_come_and_go_change_how_pods_are_watched(
     await _make(api, other, "x", selected_by=namespace)
     await hub_pods.know(namespace)
     assert set(hub_pods.pods) == {f"{namespace}/a"}
-    with pytest.raises(PodsForbiddenError, match=f"no right to watch pods in namespace {other}"):
+    with pytest.raises(PodsForbiddenError, match="no right to watch pods there"):
         await hub_pods.know(other)
     await _grant(api, namespace, everywhere=True)
     await _until(hub_pods, other, "x")

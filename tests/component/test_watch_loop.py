@@ -1,0 +1,354 @@
+"""The hub's watches where lists, rights and connections come and go as no cluster plays it twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyterhub_knada.servers import watch_loop
+from jupyterhub_knada.servers.event_watch import EventWatch
+from jupyterhub_knada.servers.pod_watch import PodsForbiddenError, PodWatch
+from jupyterhub_knada.servers.watch_calls import Collection, ForbiddenError
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+LOG = logging.getLogger("tests.watch_loop")
+Change = tuple[str, dict[str, Any]]
+
+
+class FakeClient:
+    """A cluster that has objects, and says no when it is told to. Stands for `WatchClient`."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = []
+        self.revision_now = 1
+        self.refuse: Callable[[Collection], Exception | None] = lambda _: None
+        """What each call of a collection raises."""
+        self.asked: list[tuple[str, str | None]] = []
+        """`list` or `watch`, and the namespace."""
+        self.opened: list[asyncio.Queue[Change | Exception]] = []
+        """Of each watch, what comes on it."""
+        self.may_list = asyncio.Event()
+        self.may_list.set()
+
+    def _ask(self, verb: str, collection: Collection) -> None:
+        self.asked.append((verb, collection.namespace))
+        error = self.refuse(collection)
+        if error is not None:
+            raise error
+
+    async def list(self, collection: Collection, take: Callable[[dict[str, Any]], None]) -> str:
+        """Give what there is when it may."""
+        self._ask("list", collection)
+        found, revision = [*self.found], self.revision_now
+        await self.may_list.wait()
+        for each in found:
+            take(each)
+        return str(revision)
+
+    async def revision(self, collection: Collection) -> str:
+        """Give where it is."""
+        self._ask("list", collection)
+        return str(self.revision_now)
+
+    @contextlib.asynccontextmanager
+    async def changes(
+        self, collection: Collection, revision: str, seconds: int
+    ) -> AsyncIterator[AsyncIterator[Change]]:
+        """Give what has come since, as the API does, and what comes."""
+        del seconds
+        self._ask("watch", collection)
+        coming: asyncio.Queue[Change | Exception] = asyncio.Queue()
+        for each in self.found:
+            if int(each["metadata"]["resourceVersion"]) > int(revision):
+                coming.put_nowait(("ADDED", each))
+        self.opened.append(coming)
+
+        async def come() -> AsyncIterator[Change]:
+            while True:
+                change = await coming.get()
+                if isinstance(change, Exception):
+                    raise change
+                yield change
+
+        yield come()
+
+    def add(self, found: dict[str, Any]) -> None:
+        """Have one more object."""
+        self.revision_now = int(found["metadata"]["resourceVersion"])
+        self.found.append(found)
+
+    async def cut(self, error: Exception) -> None:
+        """Break the watch that was opened last, once there is one."""
+
+        async def is_open() -> bool:
+            return bool(self.opened)
+
+        await eventually(is_open)
+        self.opened.pop().put_nowait(error)
+
+    def count(self, verb: str, namespace: str | None) -> int:
+        """Count calls."""
+        return self.asked.count((verb, namespace))
+
+
+def _pod(name: str, revision: int) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "alfa", "resourceVersion": str(revision)}}
+
+
+def _event(name: str, revision: int, about: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "alfa", "resourceVersion": str(revision)}
+    return {"metadata": metadata, "involvedObject": {"name": about}, "message": name}
+
+
+def _no(*namespaces: str | None) -> Callable[[Collection], Exception | None]:
+    """Refuse these; None: all namespaces."""
+    forbidden = ForbiddenError(403, "403: no")
+    return lambda collection: forbidden if collection.namespace in namespaces else None
+
+
+def _down(_: Collection) -> Exception:
+    return OSError("refused")
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for the next try."""
+    monkeypatch.setattr(watch_loop, "SHORTEST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(watch_loop, "LONGEST_WAIT_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Give what the watches tell the hub's log."""
+    caplog.set_level(logging.INFO, LOG.name)
+    return caplog
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    """Give the cluster."""
+    return FakeClient()
+
+
+@pytest.fixture
+async def pods(client: FakeClient) -> AsyncIterator[PodWatch]:
+    """Give a watch of its pods; it is not begun."""
+    found = PodWatch(client, "component=x", LOG)  # type: ignore[arg-type] # it stands for it
+    yield found
+    await found.stop()
+
+
+@pytest.fixture
+async def events(client: FakeClient) -> AsyncIterator[EventWatch]:
+    """Give a watch of its events that ends with the start that opened it."""
+    found = EventWatch(client, "alfa", "", LOG, linger_seconds=0)  # type: ignore[arg-type] # it stands for it
+    yield found
+    await found.stop()
+
+
+async def _told(lines: pytest.LogCaptureFixture, words: str, times: int = 1) -> None:
+    """Wait until something was told so often."""
+
+    async def is_told() -> bool:
+        return sum(words in record.getMessage() for record in lines.records) == times
+
+    await eventually(is_told, seconds=10)
+
+
+async def _ended(events: EventWatch) -> None:
+    async def is_over() -> bool:
+        return not any(task.get_name().startswith("watch of events") for task in asyncio.all_tasks())
+
+    await eventually(is_over)
+    assert not events.resources
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("no JSON"), KeyError("type")],
+    ids=["no answer that can be read", "an unexpected one"],
+)
+async def test_change_that_cannot_be_read_takes_a_new_list(
+    client: FakeClient, pods: PodWatch, error: Exception
+) -> None:
+    """From the same revision on it would come again and again, and nothing after it."""
+    await pods.know("alfa")
+    client.refuse = lambda _: None
+    await client.cut(error)
+
+    async def is_listed_anew() -> bool:
+        return client.count("list", None) == 2 and bool(client.opened)
+
+    await eventually(is_listed_anew)
+
+
+async def test_watch_that_lost_its_right_tells_later_cuts_and_their_end(
+    client: FakeClient, pods: PodWatch, lines: pytest.LogCaptureFixture
+) -> None:
+    """All namespaces were cut, then forbidden: nobody waits for them to be back."""
+    client.refuse = _down
+    knowing = asyncio.create_task(pods.know("alfa"))
+    await _told(lines, "in all namespaces is cut")
+    client.refuse = _no(None)
+    await knowing
+    client.refuse = _down
+    await client.cut(OSError("cut"))
+    await _told(lines, "in namespace alfa is cut")
+    assert lines.records[-1].levelno == logging.WARNING
+    client.refuse = _no(None)
+    await eventually(lambda: _is_open(client))
+    client.add(_pod("a", 2))
+    client.opened[-1].put_nowait(("ADDED", _pod("a", 2)))
+    await _told(lines, "in namespace alfa is back")
+
+
+async def _is_open(client: FakeClient) -> bool:
+    return bool(client.opened)
+
+
+async def test_watch_that_is_stopped_while_it_is_cut_is_not_back(
+    client: FakeClient, events: EventWatch, lines: pytest.LogCaptureFixture
+) -> None:
+    """It ends without a word, and the next cut is told again."""
+    for times in (1, 2):
+        client.refuse = lambda _: None
+        start = asyncio.get_running_loop().create_future()
+        await events.begin("mine", start, patience=10)
+        client.refuse = _down
+        await client.cut(OSError("cut"))
+        await _told(lines, "is cut", times)
+        start.set_result(None)
+        await _ended(events)
+    await _told(lines, "in namespace alfa is back", 0)
+
+
+async def test_start_after_a_pause_hears_nothing_of_the_server_before(
+    client: FakeClient, events: EventWatch
+) -> None:
+    """What happened while no event was watched is not part of it; what happens then is."""
+    for server in (1, 2):
+        client.add(_event(f"before {server}", 10 * server, "mine"))
+        start = asyncio.get_running_loop().create_future()
+        await events.begin("mine", start, patience=10)
+        await eventually(lambda: _is_open(client))
+        client.opened.pop().put_nowait(("ADDED", _event(f"during {server}", 10 * server + 5, "mine")))
+
+        async def is_there() -> bool:
+            return bool(events.resources)
+
+        await eventually(is_there)
+        assert set(events.resources) == {f"alfa/during {server}"}
+        start.set_result(None)
+        await _ended(events)
+
+
+async def test_events_that_may_not_be_watched_are_told_once(
+    client: FakeClient, events: EventWatch, lines: pytest.LogCaptureFixture
+) -> None:
+    """Not for each start; and once more when it may again."""
+    client.refuse = _no("alfa")
+    for _ in range(2):
+        start = asyncio.get_running_loop().create_future()
+        await events.begin("mine", start, patience=10)
+        start.set_result(None)
+        await _ended(events)
+    await _told(lines, "The hub may not watch events in namespace alfa")
+    client.refuse = lambda _: None
+    await events.begin("mine", asyncio.get_running_loop().create_future(), patience=10)
+    await _told(lines, "The hub may watch events in namespace alfa now")
+
+
+async def test_right_that_is_lost_is_told_to_the_next_start(client: FakeClient, pods: PodWatch) -> None:
+    """What was known before does not help it; when the right is back, it goes on at once."""
+    client.refuse = _no(None)
+    await pods.know("alfa")
+    client.refuse = _no(None, "alfa")
+    await client.cut(OSError("cut"))
+    watched = client.count("watch", "alfa")
+
+    async def is_refused() -> bool:
+        return client.count("watch", "alfa") > watched
+
+    await eventually(is_refused)
+    with pytest.raises(PodsForbiddenError):
+        await pods.know("alfa")
+    with pytest.raises(PodsForbiddenError):
+        await pods.know("alfa", is_urgent=True)
+    client.refuse = _no(None)
+    async with asyncio.timeout(10):
+        await pods.know("alfa", is_urgent=True)
+        await pods.know("alfa")
+    assert client.count("list", "alfa") == 1
+
+
+async def test_namespace_that_nobody_asks_for_is_asked_less_and_less(
+    client: FakeClient, pods: PodWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each wait is twice the one before, up to ten minutes."""
+    waits: list[float] = []
+
+    def count(seconds: float) -> asyncio.Timeout:
+        waits.append(seconds)
+        return asyncio.timeout(seconds / 10_000)
+
+    monkeypatch.setattr(watch_loop, "timeout", count)
+    client.refuse = _no(None, "alfa")
+    with pytest.raises(PodsForbiddenError):
+        await pods.know("alfa")
+
+    async def has_waited() -> bool:
+        return len(waits) > 7
+
+    await eventually(has_waited)
+    expected = [15, 30, 60, 120, 240, 480, 600, 600]
+    assert waits[:8] == [pytest.approx(seconds, rel=0.11) for seconds in expected]
+
+
+async def test_start_tries_at_once_where_the_right_was_missing(client: FakeClient, pods: PodWatch) -> None:
+    """Several that ask together make one try; nobody waits for the next one."""
+    client.refuse = _no(None, "alfa")
+    with pytest.raises(PodsForbiddenError):
+        await pods.know("alfa", is_urgent=True)
+    asked = client.count("list", "alfa")
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(
+            *(pods.know("alfa", is_urgent=True) for _ in range(3)), return_exceptions=True
+        )
+    assert [type(answer) for answer in answers] == [PodsForbiddenError] * 3
+    assert client.count("list", "alfa") == asked + 1
+
+
+async def test_list_that_is_under_way_is_not_begun_again(client: FakeClient, pods: PodWatch) -> None:
+    """Starts that fail one after another would never let it end."""
+    await pods.know("alfa")
+    client.add(_pod("new", 50))
+    client.may_list.clear()
+    for _ in range(5):
+        pods.refresh("alfa")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    client.may_list.set()
+
+    async def is_seen() -> bool:
+        return "alfa/new" in pods.pods
+
+    await eventually(is_seen)
+    assert client.count("list", None) == 2
+
+
+async def test_stopped_watch_is_not_begun_again(client: FakeClient, pods: PodWatch) -> None:
+    """A start that fails while the hub ends leaves no task behind."""
+    await pods.know("alfa")
+    await pods.stop()
+    before = asyncio.all_tasks()
+    pods.refresh("alfa")
+    pods.refresh("beta")
+    assert asyncio.all_tasks() == before
+    assert client.count("list", None) == 1
