@@ -61,7 +61,7 @@ REQUESTS = [
     ),
     *(
         Seen("Deleting a page", "DELETE", f"{_IN}/secrets?dryRun=All&{query}", 501, 200)
-        for query in ("limit=1", "resourceVersion=1", "resourceVersionMatch=Exact&resourceVersion=1")
+        for query in ("limit=1", "resourceVersion=0", "resourceVersionMatch=NotOlderThan&resourceVersion=0")
     ),
     Seen("Deleting a page", "DELETE", f"{_IN}/secrets?continue=x", 501, 400),
     Seen("Deleting a page", "DELETE", f"{_IN}/secrets?sendInitialEvents=true", 501, 422),
