@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import pytest_asyncio
 
 from tests.support.manifests import claim, on_node, volume
@@ -132,13 +133,22 @@ async def test_claim_in_use_outlives_its_deletion(
     await api.until(f"{base}/pods/p", lambda found: (found or {})["spec"].get("nodeName") == node)
     marked = (await api.delete(f"{base}/persistentvolumeclaims/c")).ok()
     assert marked["metadata"]["finalizers"] == ["kubernetes.io/pvc-protection"]
-    (await api.post(f"{base}/pods", on_node("q", node, volumes=volumes))).ok()
-    await api.until(
-        f"{base}/pods/q",
-        lambda found: 'persistentvolumeclaim "c" is being deleted' in str((found or {})["status"]),
-    )
+    await _refuse_one_more(api, base, on_node("q", node, volumes=volumes))
     (await api.delete(f"{base}/pods/p", {"gracePeriodSeconds": 0})).ok()
     await api.until_gone(f"{base}/persistentvolumeclaims/c")
+
+
+async def _refuse_one_more(api: KubernetesApi, base: str, pod: dict[str, Any]) -> None:
+    """Make a pod until it is told that its claim is being deleted: a scheduler learns that a moment late."""
+    path = f"{base}/pods/{pod['metadata']['name']}"
+    for _ in range(10):
+        (await api.post(f"{base}/pods", pod)).ok()
+        decided = await api.until(path, lambda found: bool((found or {})["status"].get("conditions")))
+        if 'persistentvolumeclaim "c" is being deleted' in str(decided["status"]):
+            return
+        (await api.delete(path, {"gracePeriodSeconds": 0})).ok()
+        await api.until_gone(path)
+    pytest.fail("the scheduler never learned that the claim is being deleted")
 
 
 async def test_claim_whose_volume_vanished_is_lost(api: KubernetesApi, namespace: str, name: str) -> None:
