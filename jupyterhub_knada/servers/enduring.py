@@ -27,6 +27,7 @@ from jupyterhub_knada.servers.patience import (
     read_status,
 )
 from jupyterhub_knada.servers.progress import tell_refusal, tell_silence, tell_stop_refusal
+from jupyterhub_knada.servers.refusing import ToldError
 from jupyterhub_knada.servers.telling import LOOK_AGAIN_SECONDS, TellingKubeSpawner
 from jupyterhub_knada.servers.watching import PodsUnseenError
 
@@ -37,19 +38,11 @@ _IS_FINAL: Final[ContextVar[bool]] = ContextVar("_IS_FINAL", default=False)
 """Whether JupyterHub forgets the server when this stop ends, however it ends."""
 
 
-class StartFailedError(HTTPError):
-    """Raised where a start fails by the cluster, or by the way to it; tells the server's owner in words.
-
-    An HTTPError, as the start page shows the text of no other exception, and the hub logs a traceback of any
-    other.
-
-    Source: JupyterHub 5.3-6.1, handlers/pages.py `_wrap_spawn_single_user`, user.py `spawn`.
-    """
+class StartFailedError(ToldError):
+    """Raised where a start fails by the cluster, or by the way to it; tells the server's owner in words."""
 
     def __init__(self, told: str, status: HTTPStatus = HTTPStatus.BAD_GATEWAY) -> None:
-        # A percent sign in the text would be taken for a place to fill in.
-        super().__init__(status, told.replace("%", "%%"))
-        self.jupyterhub_message = told
+        super().__init__(status, told)
 
 
 class EnduringKubeSpawner(TellingKubeSpawner):

@@ -1,4 +1,4 @@
-"""A refusal as JupyterHub carries it: an HTTPError that is shown to the person as it is."""
+"""What a person is told, as JupyterHub carries it: an HTTPError whose text is shown as it is."""
 
 from __future__ import annotations
 
@@ -10,20 +10,32 @@ if TYPE_CHECKING:
     from jupyterhub_knada.errors import Refusal
 
 
-class StartRefusedError(HTTPError):
+class ToldError(HTTPError):
+    """Raised where something fails, with words for the server's owner.
+
+    An HTTPError, as the start page shows the text of no other exception, and the hub logs a traceback of any
+    other.
+
+    Source: `jupyterhub_message`, JupyterHub 5.3-6.1: text for the person, escaped by the hub's pages;
+    handlers/pages.py `_wrap_spawn_single_user`, user.py `spawn`.
+    """
+
+    def __init__(self, status: int, told: str) -> None:
+        # A percent sign in the text would be taken for a place to fill in.
+        super().__init__(status, told.replace("%", "%%"))
+        self.jupyterhub_message = told
+
+
+class StartRefusedError(ToldError):
     """Raised where a start is refused; the hub shows the refusal's text and its status.
 
     JupyterHub 6 does not count an HTTPError below 500 as a failure of the hub; on 5.x the forms and links are
     refused before the spawn, which is where failures are counted.
-
-    Source: `jupyterhub_message`, JupyterHub 5.3-6.1: text for the person, escaped by the hub's pages.
     """
 
     def __init__(self, refusal: Refusal) -> None:
-        # A percent sign in the text would be taken for a place to fill in.
-        super().__init__(refusal.status, str(refusal).replace("%", "%%"))
+        super().__init__(refusal.status, str(refusal))
         self.refusal = refusal
-        self.jupyterhub_message = str(refusal)
 
 
 class PageAskedError(Exception):

@@ -9,8 +9,6 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from tornado.web import HTTPError
-
 from jupyterhub_knada.servers.foreign_texts import on_one_line
 from jupyterhub_knada.servers.patience import (
     LONGEST_LOGGED,
@@ -21,6 +19,7 @@ from jupyterhub_knada.servers.patience import (
 )
 from jupyterhub_knada.servers.pausing import with_pauses
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
+from jupyterhub_knada.servers.refusing import ToldError
 from jupyterhub_knada.servers.watching import PodsUnseenError, WatchingKubeSpawner
 
 if TYPE_CHECKING:
@@ -44,21 +43,16 @@ class StartTimedOutError(TimeoutError):
         self.jupyterhub_message = told
 
 
-class PodRefusedError(HTTPError):
+class PodRefusedError(ToldError):
     """Raised where the cluster does not take the pod; tells its owner what stands in the way.
 
-    409 where the cluster said no, which is not a failure of the hub; 502 where it failed itself. An
-    HTTPError, as the start page shows the text of no other exception.
-
-    Source: JupyterHub 5.3-6.1, handlers/pages.py `_wrap_spawn_single_user`.
+    409 where the cluster said no, which is not a failure of the hub; 502 where it failed itself.
     """
 
     def __init__(self, namespace: str, error: ApiException, message: str) -> None:
         told = tell_refusal(namespace, name_answer(error), message)
         said_no = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        # A percent sign in the text would be taken for a place to fill in.
-        super().__init__(HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY, told.replace("%", "%%"))
-        self.jupyterhub_message = told
+        super().__init__(HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY, told)
 
 
 class TellingKubeSpawner(WatchingKubeSpawner):

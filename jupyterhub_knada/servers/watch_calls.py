@@ -13,6 +13,7 @@ from aiohttp import ClientTimeout, ServerTimeoutError
 from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
 
 from jupyterhub_knada.errors import KnadaError
+from jupyterhub_knada.servers.foreign_texts import on_one_line
 from jupyterhub_knada.servers.json_pieces import ListReader
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ def _error_of_status(status: dict[str, Any]) -> WatchError:
 
 
 def _error(code: int, status: dict[str, Any], retry_after: float | None) -> WatchError:
-    message = " ".join(str(status.get("message") or status.get("reason") or "nothing more").split())
+    message = on_one_line(str(status.get("message") or status.get("reason") or "nothing more"))
     return _ERRORS.get(code, WatchError)(code, f"{code}: {message[:_LONGEST_MESSAGE]}", retry_after)
 
 

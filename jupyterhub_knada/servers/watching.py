@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kubernetes_asyncio.client import Configuration
 from kubespawner.spawner import KubeSpawner
-from tornado.web import HTTPError
 
 from jupyterhub_knada.servers.event_watch import EventWatch
 from jupyterhub_knada.servers.pod_watch import PodsUnknownError, PodWatch
+from jupyterhub_knada.servers.refusing import ToldError
 from jupyterhub_knada.servers.watch_calls import WatchClient
 
 if TYPE_CHECKING:
@@ -39,16 +39,12 @@ _POLLING: ContextVar[bool] = ContextVar("_POLLING", default=False)
 """Whether it is `poll` that wants to know the pods: nobody waits for that, and it comes again and again."""
 
 
-class PodsUnseenError(HTTPError):
-    """Raised where a server cannot be started or stopped, as the hub cannot see its pod.
-
-    An HTTPError, as the start page shows the text of no other exception.
-    """
+class PodsUnseenError(ToldError):
+    """Raised where a server cannot be started or stopped, as the hub cannot see its pod."""
 
     def __init__(self, namespace: str, error: PodsUnknownError) -> None:
         told = f"The hub cannot see servers in namespace {namespace}: {error}. Tell whoever runs this hub."
-        super().__init__(HTTPStatus.CONFLICT, told.replace("%", "%%"))
-        self.jupyterhub_message = told
+        super().__init__(HTTPStatus.CONFLICT, told)
 
 
 class _Watches:
