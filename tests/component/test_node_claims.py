@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyterhub_knada.devcluster.node.cluster import object_path
+from tests.support.faulty_api import Fault, FaultyApi
 from tests.support.local_cluster import LocalCluster, in_phase, is_removed, local_cluster
 from tests.support.waiting import eventually
 
@@ -60,6 +61,27 @@ async def test_claim_without_a_class_gets_a_folder_that_pods_write_into(cluster:
         assert (folder / "kept").read_text() == "kept\n"
         assert folder.name.startswith("default_claim-ada_")
         assert mode_of(folder) == 0o700
+
+
+REFUSED = {
+    "the class is not read": ("get", "storageclasses", "local-folder"),
+    "the volume is not made": ("create", "persistentvolumes", "pvc-"),
+}
+
+
+@pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
+async def test_refused_call_for_a_claim_is_made_again(
+    cluster: LocalCluster, tmp_path: Path, call: tuple[str, str, str]
+) -> None:
+    """A claim that waits does not change, so that no watch would tell of it again."""
+    async with FaultyApi(cluster.kubeconfig) as api:
+        fault = api.add(Fault(*call, status=500, times=2, message="no leader"))
+        kubeconfig = api.write_kubeconfig(tmp_path / "faulty")
+        async with cluster.node(kubeconfig=kubeconfig):
+            _, folder = await make_claim(cluster, "claim-ada")
+            assert fault.seen == 2
+            await write_into(cluster, "claim-ada")
+            assert (folder / "kept").exists()
 
 
 async def test_deleted_claim_takes_its_folder_with_it(cluster: LocalCluster) -> None:

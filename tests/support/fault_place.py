@@ -248,6 +248,19 @@ class Person:
         server = {key: (await self.server()).get(key) for key in ("pending", "ready", "stopped")}
         return f"{self.name}: hub {server}, pods {pods}, processes {self.processes()}"
 
+    async def _describe_cluster(self) -> str:
+        """Give what the cluster says of this person's team: a start that failed has left nothing else."""
+        path = f"/api/v1/namespaces/{self.place.namespace(self.team)}"
+        told = [
+            f"claim {claim['metadata']['name']}: {claim['spec']}, {claim['metadata'].get('annotations')}, "
+            f"{claim['status']['phase']}"
+            for claim in await self.claims()
+        ]
+        for event in (await self.place.admin.get(f"{path}/events")).ok()["items"]:
+            what, when = event["involvedObject"], event.get("lastTimestamp") or event.get("eventTime")
+            told.append(f"{when} {what['kind']} {what['name']}: {event['reason']}: {event['message']}")
+        return "\n".join(told)
+
     def processes(self) -> list[int]:
         """Give the processes of this person's servers in this place."""
         mine = {
@@ -313,7 +326,7 @@ class Person:
             await self.note_home()
             await self.stop()
         again = await self.start()
-        assert again.is_ready, again
+        assert again.is_ready, f"{again}\n{await self._describe_cluster()}"
         await self.assert_consistent()
         await self.note_home()
         await self.stop()

@@ -9,10 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyterhub_knada.devcluster.node.cluster import ApiError, ApiUnreachableError, Listed, object_path
+from jupyterhub_knada.devcluster.node.cluster import (
+    ApiError,
+    ApiUnreachableError,
+    Listed,
+    Retry,
+    object_path,
+)
 from jupyterhub_knada.devcluster.node.environment import parse_quantity
 from jupyterhub_knada.devcluster.node.volumes import remove_folder
 from jupyterhub_knada.devcluster.node.watching import follow
@@ -28,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 PROVISIONER = "devcluster.knada.nav.no/local-folder"
 _PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
-_CONFLICT = 409
-_RETRY_SECONDS = 5.0
 _UNSAFE = re.compile(r"[^\w.-]")
 
 
@@ -102,7 +107,7 @@ class Provisioner:
                 object_path("storage.k8s.io/v1", "storageclasses"), build_storage_class(self._options)
             )
         except ApiError as refusal:
-            if refusal.status != _CONFLICT:
+            if refusal.status != HTTPStatus.CONFLICT:
                 raise
 
     async def run(self) -> None:
@@ -121,15 +126,27 @@ class Provisioner:
     async def _serve(
         self, plural: str, item: JsonObject, serve: Callable[[JsonObject], Awaitable[None]]
     ) -> None:
-        while True:
+        """Serve one object until it is done or gone; nobody tells again of one that does not change."""
+        metadata = item["metadata"]
+        path = object_path("v1", plural, metadata.get("namespace"), metadata["name"])
+        found, told, retry = item, "", Retry()
+        while found["metadata"]["uid"] == metadata["uid"]:
             try:
-                await serve(item)
+                await serve(found)
+            except (ApiError, ApiUnreachableError, OSError) as failure:
+                if str(failure) != told:
+                    told = str(failure)
+                    logger.warning("%s %s: %s; trying again", plural, metadata["name"], told)
+            else:
+                return
+            await retry.pause()
+            try:
+                found = await self._client.get(path)
             except ApiUnreachableError:
-                await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            except (ApiError, OSError) as failure:
-                logger.warning("%s %s: %s", plural, item["metadata"]["name"], failure)
-            return
+            except ApiError as refusal:
+                if refusal.status == HTTPStatus.NOT_FOUND:
+                    return
 
     async def _serve_claim(self, claim: JsonObject) -> None:
         spec = claim["spec"]
@@ -153,7 +170,7 @@ class Provisioner:
         try:
             await self._client.create(object_path("v1", "persistentvolumes"), volume)
         except ApiError as refusal:
-            if refusal.status != _CONFLICT:
+            if refusal.status != HTTPStatus.CONFLICT:
                 self._events.warn(about, "ProvisioningFailed", f"failed to provision volume: {refusal}")
                 raise
             return
