@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 _CONFTEST = """
 import pytest
+from tests.conftest import pytest_itemcollected
 from tests.support.account import Account, asked_backends, name_version
 
 def pytest_configure(config):
@@ -36,6 +37,9 @@ def test_two(backend):
 def test_of_one_cluster(backend):
     pass
 """
+_IN_TWO = ("-p", "xdist", "-n", "2")
+_GROUPED = ("--dist", "loadgroup", "--no-loadscope-reorder")
+"""As the Makefile has it."""
 _TWO = "embedded (1.2.3): 2 passed; real (1.2.3): 2 passed"
 
 
@@ -54,9 +58,12 @@ def _run(folder: Path, words: list[str], skipped_on: str = "") -> tuple[int, str
     return done.returncode, done.stdout
 
 
-@pytest.mark.parametrize("words", [[], ["-p", "xdist", "-n", "2"]], ids=["in one process", "in two"])
+@pytest.mark.parametrize("words", [[], [*_IN_TWO, *_GROUPED]], ids=["in one process", "in two"])
 def test_account_names_each_cluster_with_its_version_and_tests(tmp_path: Path, words: list[str]) -> None:
-    """Whichever processes ran the tests; one that chooses its cluster does not count."""
+    """Whichever processes ran the tests; one that chooses its cluster does not count.
+
+    In two processes it passes only where pytest-xdist keeps the groups that our conftest makes.
+    """
     code, printed = _run(tmp_path, words)
     assert (code, f"suite: {_TWO}\n" in printed) == (0, True), printed
     assert "5 passed" in printed
@@ -83,3 +90,10 @@ def test_account_fails_a_run_that_is_not_the_same_everywhere(
     code, printed = _run(tmp_path, words, skipped_on)
     assert (code, f"suite: {told}\n" in printed) == (1, True), printed
     assert "suite: not every test ran on every cluster." in printed
+
+
+def test_account_fails_a_run_that_starts_a_cluster_twice(tmp_path: Path) -> None:
+    """Tests of one cluster in several processes are a cluster for each; nothing else would tell."""
+    code, printed = _run(tmp_path, [*_IN_TWO, "--dist", "each"])
+    assert code == 1, printed
+    assert "suite: its tests on one cluster ran in several processes; --dist loadgroup keeps" in printed

@@ -6,6 +6,7 @@ A test that is marked to run on one of them only is no part of the account.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,8 @@ def name_version(config: pytest.Config, backend: str, version: str) -> None:
 class Account:
     """A plugin that counts each suite's tests on each cluster.
 
-    Where a real cluster is asked for, a test that ran on one cluster and not on another is a failure.
+    Where a real cluster is asked for, a test that ran on one cluster and not on another is a failure, and so
+    is a suite whose tests on one cluster ran in several processes: each of them started that cluster anew.
     All that is told comes with the reports: the tests themselves may run in other processes.
     """
 
@@ -33,6 +35,7 @@ class Account:
         self._outcomes: defaultdict[str, defaultdict[str, Counter[str]]]
         self._outcomes = defaultdict(lambda: defaultdict(Counter))
         self._versions: dict[str, str] = {}
+        self._workers: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
         """Mark each test with its suite and its cluster."""
@@ -43,7 +46,8 @@ class Account:
                     item.user_properties += [("suite", item.path.parent.name), ("backend", backend)]
 
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Add the cluster's version, which is known by now."""
+        """Add the cluster's version, which is known by now, and the process."""
+        item.user_properties.append(("worker", os.environ.get("PYTEST_XDIST_WORKER", "")))
         backend = dict(item.user_properties).get("backend")
         version = item.config.stash.get(_VERSIONS, {}).get(str(backend))
         if version is not None:
@@ -58,11 +62,12 @@ class Account:
             self._versions[told["backend"]] = told["version"]
         if report.when == "call" or report.outcome != "passed":
             self._outcomes[told["suite"]][told["backend"]][report.outcome] += 1
+            self._workers[told["suite"], told["backend"]].add(told.get("worker", ""))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail where less ran than was asked for."""
-        if any(self._is_short(suite) for suite in self._outcomes):
+        if any(self._is_short(suite) or self._is_torn(suite) for suite in self._outcomes):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -72,11 +77,20 @@ class Account:
             terminalreporter.line(f"{suite}: {told}")
             if self._is_short(suite):
                 terminalreporter.line(f"{suite}: not every test ran on every cluster.", red=True)
+            if self._is_torn(suite):
+                told = (
+                    "its tests on one cluster ran in several processes; --dist loadgroup keeps them together"
+                )
+                terminalreporter.line(f"{suite}: {told}.", red=True)
 
     def _is_short(self, suite: str) -> bool:
         counts = [self._outcomes[suite][backend] for backend in _asked()]
         is_even = len({count.total() for count in counts}) == 1
         return len(counts) > 1 and not (is_even and not any(count["skipped"] for count in counts))
+
+    def _is_torn(self, suite: str) -> bool:
+        backends = _asked()
+        return len(backends) > 1 and any(len(self._workers[suite, backend]) > 1 for backend in backends)
 
     def _tell(self, suite: str, backend: str) -> str:
         counts = sorted(self._outcomes[suite][backend].items())
