@@ -141,7 +141,8 @@ async def test_watch_initial_events_end_with_a_bookmark(api: KubernetesApi, path
 
 async def test_watch_bookmark_says_where_a_silent_watch_is(api: KubernetesApi, path: str) -> None:
     """Who asks for bookmarks learns a later revision before the end, though nothing was to be shown."""
-    query = {"labelSelector": "contract=never", "allowWatchBookmarks": "true", "timeoutSeconds": 3}
+    query = {"labelSelector": "contract=never", "allowWatchBookmarks": "true", "timeoutSeconds": 8}
+    # A bookmark comes two seconds before the end, if the watch was there by then.
     revision = await _revision(api, path)
     made = (await api.post(path, config_map("a") | {"data": {}})).ok()
     async with api.watch(path, resourceVersion=revision, **query) as watching:
