@@ -167,6 +167,8 @@ class Provisioner:
         )
         folder = self._folder / name_folder(claim)
         volume = build_volume(claim, folder, storage_class.get("reclaimPolicy") or "Delete")
+        # Before the volume: whoever sees a bound claim finds its folder.
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
         try:
             await self._client.create(object_path("v1", "persistentvolumes"), volume)
         except ApiError as refusal:
@@ -174,7 +176,6 @@ class Provisioner:
                 self._events.warn(about, "ProvisioningFailed", f"failed to provision volume: {refusal}")
                 raise
             return
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
         self._events.tell(
             about, "ProvisioningSucceeded", f"Successfully provisioned volume {volume['metadata']['name']}"
         )
