@@ -276,7 +276,7 @@ def test_processes_end_in_the_opposite_order_with_their_block(tmp_path: Path) ->
     script = f"trap 'echo $0 >> {ended}; exit' TERM; echo begun; while true; do sleep 0.01; done"
     with Processes(tmp_path) as processes:
         for name in ("first", "second"):
-            processes.start(name, "sh", "-c", script, name)
+            processes.start(name, "sh", "-c", script, name, parting=signal.SIGTERM)
         processes.kill("first")
         processes.start_again("first")
         _wait_for_words(processes, "first", "second")

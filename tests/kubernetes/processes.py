@@ -26,6 +26,7 @@ class _Started:
     log: Path
     log_start: int
     """Where this run's words begin, in bytes."""
+    parting: signal.Signals
 
 
 class Processes:
@@ -43,22 +44,23 @@ class Processes:
         Args:
             name: of the program and its log.
             command: what to run.
-            parting: the signal that it gets when this process ends without a word.
+            parting: the signal that ends it, also where this process ends without a word.
         """
-        self._run(name, tethered(*command, parting=parting))
+        self._run(name, tethered(*command, parting=parting), parting)
 
-    def _run(self, name: str, command: list[str]) -> None:
+    def _run(self, name: str, command: list[str], parting: signal.Signals) -> None:
         file = self._logs / f"{name}.log"
         with file.open("ab") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-            self._started[name] = _Started(command, process, file, log.tell())
+            self._started[name] = _Started(command, process, file, log.tell(), parting)
 
     def start_again(self, name: str) -> None:
         """Start one that has ended, with the same command; its turn to be ended stays."""
         assert self.has_ended(name), f"{name} runs"
-        self._run(name, self._started[name].command)
+        started = self._started[name]
+        self._run(name, started.command, started.parting)
 
     def kill(self, name: str) -> None:
         """End one as `kill -9` does: it hears nothing of it."""
@@ -86,9 +88,14 @@ class Processes:
         return "\n".join(self.words(name).splitlines()[-lines:])
 
     def end(self, name: str) -> None:
-        """End one: by a signal that it may answer, then by one that it may not."""
-        process = self._started.pop(name).process
-        process.terminate()
+        """End one by its signal, and where it does not heed that, by one that it cannot answer.
+
+        By default at once: what a cluster stores ends with it, and an API server that is asked to end takes
+        its time over open watches.
+        """
+        started = self._started.pop(name)
+        process = started.process
+        process.send_signal(started.parting)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_END_SECONDS)
             return
