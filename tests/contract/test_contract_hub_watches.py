@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -422,7 +423,15 @@ async def test_right_that_is_missing_is_noticed_when_it_comes(
     await _grant(api, namespace)
     await _may(hub, f"/api/v1/namespaces/{namespace}/pods", allowed=True)
     await _until(hub_pods, namespace, "a")
-    await hub_pods.know(namespace)
+
+    async def may_watch() -> bool:
+        # The list is answered a moment before the watch is.
+        with contextlib.suppress(PodsForbiddenError):
+            await hub_pods.know(namespace)
+            return True
+        return False
+
+    await eventually(may_watch)
 
 
 def _event(namespace: str, name: str, about: str) -> dict[str, Any]:
