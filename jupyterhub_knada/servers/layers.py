@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
-from jupyterhub_knada.servers.frozen import merge
+from jupyterhub_knada.servers.frozen import merge, without_nulls
 from jupyterhub_knada.servers.override_contents import check_contents
 from jupyterhub_knada.servers.override_lengths import check_lengths
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
@@ -14,10 +15,11 @@ from jupyterhub_knada.servers.override_volumes import check_laid_volumes
 from jupyterhub_knada.servers.profile_options import option_overrides
 from jupyterhub_knada.servers.volumes import hub_mount_paths, hub_volume_names
 from jupyterhub_knada.teams.effective import Sourced
+from jupyterhub_knada.teams.pod_bounds import check_references, check_variables
 from jupyterhub_knada.teams.quoting import got
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.profile_options import OptionValue
@@ -71,6 +73,23 @@ def check_laid(overrides: Overrides, hub: HubSettings) -> None:
             _refuse_fault(trait, fault)
     for fault in check_laid_volumes(overrides.values, hub_volume_names(hub), hub_mount_paths(hub)):
         _refuse_fault(str(fault.path[0]), fault)
+
+
+def check_environment(team: Mapping[str, str], overrides: Overrides, hub: HubSettings) -> None:
+    """Check the variables that overrides and team bring together, and what refers to others, with the hub's.
+
+    Raises:
+        RefusedError: OUT_OF_RANGE.
+    """
+    brought = {**without_nulls(_variables(overrides.values)), **team}
+    everything = {**_variables(hub.values), **brought}
+    for fault in (*check_variables(brought), *check_references(everything.values())):
+        _refuse_fault("environment", fault)
+
+
+def _variables(traits: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = traits.get("environment")
+    return said if isinstance(said, Mapping) else {}
 
 
 def _refuse_fault(trait: str, fault: Fault) -> NoReturn:

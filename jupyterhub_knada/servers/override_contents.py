@@ -46,6 +46,7 @@ from jupyterhub_knada.teams.names import (
     reserved_label,
     reserved_variable,
 )
+from jupyterhub_knada.teams.pod_bounds import check_variables
 from jupyterhub_knada.teams.quantities import QuantityError
 from jupyterhub_knada.teams.quoting import got
 
@@ -107,6 +108,7 @@ def _reserved_names(reserved: Callable[[str], Fault | None]) -> Callable[[str, A
 
 def _environment(name: str, value: Any) -> Iterable[Fault]:
     yield from _reserved_names(reserved_variable)(name, value)
+    yield from check_variables(dict(items(value)))
     for key, content in items(value):
         if content is None or isinstance(content, str) or _is_field_of_the_pod(content):
             continue

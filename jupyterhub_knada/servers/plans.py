@@ -22,7 +22,14 @@ from jupyterhub_knada.servers.identity import (
     decide_labels,
     sources_of_team,
 )
-from jupyterhub_knada.servers.layers import BUILT_IN, CAPPED, Layers, check_laid, lay_overrides
+from jupyterhub_knada.servers.layers import (
+    BUILT_IN,
+    CAPPED,
+    Layers,
+    check_environment,
+    check_laid,
+    lay_overrides,
+)
 from jupyterhub_knada.servers.plan_inputs import HubSettings, ResolvedChoice, UserFacts, resolve_choice
 from jupyterhub_knada.servers.sizes import decide_sizes
 from jupyterhub_knada.teams.effective import Sourced
@@ -156,6 +163,7 @@ def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerP
     bounds = chosen.platform.bounds if chosen.platform is not None else None
     overrides = lay_overrides(chosen.profile, chosen.options)
     check_laid(overrides, hub)
+    check_environment(decide_env(chosen.team), overrides, hub)
     layers = Layers(overrides, hub)
     sizes = decide_sizes(chosen.profile, layers, bounds)
     image = _decide_image(chosen, layers, bounds)

@@ -16,10 +16,11 @@ from jupyterhub_knada.servers.override_lengths import LONGEST_TEXT
 from jupyterhub_knada.servers.raw_options import UNLISTED_SUFFIX
 from jupyterhub_knada.servers.templates import literal
 from jupyterhub_knada.teams.patterns import matches
+from jupyterhub_knada.teams.pod_bounds import MOST_JSON
 from jupyterhub_knada.teams.quoting import quoted, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from jupyterhub_knada.teams.effective import EffectiveProfile
     from jupyterhub_knada.teams.model import OptionChoice, ProfileOption
@@ -128,8 +129,10 @@ def option_overrides(
         text. An option without listed choices for which nothing was written gives nothing.
 
     Raises:
-        RefusedError: TEXT_TOO_LONG, a text that becomes too long with the person's own in it.
+        RefusedError: TEXT_TOO_LONG, a text that becomes too long with the person's own in it; OUT_OF_RANGE,
+            all of them together.
     """
+    _check_filled_in(profile, chosen)
     overrides: list[tuple[str, Mapping[str, Any]]] = []
     for name, option in profile.options.items():
         value = chosen.get(name)
@@ -142,6 +145,46 @@ def option_overrides(
         if override:
             overrides.append((name, override))
     return tuple(overrides)
+
+
+def _check_filled_in(profile: EffectiveProfile, chosen: Mapping[str, OptionValue]) -> None:
+    """Judge how long all texts become with the person's own in them, before any is made.
+
+    Raises:
+        RefusedError: TEXT_TOO_LONG, or OUT_OF_RANGE of all of them together.
+    """
+    lengths = [
+        length
+        for name, option in profile.options.items()
+        if option.unlisted_choice is not None
+        and (value := chosen.get(name)) is not None
+        and value.is_unlisted
+        for length in _lengths_filled_in(option.unlisted_choice.kubespawner_override, len(value.value))
+    ]
+    longest, total = max(lengths, default=0), sum(lengths)
+    if longest > LONGEST_TEXT:
+        _refuse_length(Code.TEXT_TOO_LONG, f"a text of {longest} characters", LONGEST_TEXT)
+    if total > MOST_JSON:  # No JSON is shorter than its texts.
+        _refuse_length(Code.OUT_OF_RANGE, f"texts of {total} characters", MOST_JSON)
+
+
+def _lengths_filled_in(template: Any, length: int) -> Iterator[int]:
+    """Give the number of characters of each text where the person's own has `length`."""
+    if isinstance(template, str):
+        yield len(template) + template.count(_OWN_TEXT) * (length - len(_OWN_TEXT))
+    elif isinstance(template, Mapping):
+        for key, value in template.items():
+            yield from _lengths_filled_in(key, length)
+            yield from _lengths_filled_in(value, length)
+    elif isinstance(template, list | tuple):
+        for item in template:
+            yield from _lengths_filled_in(item, length)
+
+
+def _refuse_length(code: Code, what: str, most: int) -> NoReturn:
+    message = f"With your own text, the profile's override has {what}; at most {most} are taken."
+    remedy = "Write a shorter one, or tell whoever keeps the team's file."
+    raise RefusedError(Refusal(code, message, remedy, status=400))
 
 
 def _listed_choice(option: ProfileOption, value: OptionValue | None) -> OptionChoice | None:
@@ -162,19 +205,8 @@ def _fill_in(template: Any, text: str) -> Any:
 
     Not `str.format`, as KubeSpawner does: its fields reach into attributes and can ask for gigabytes of
     padding.
-
-    Raises:
-        RefusedError: TEXT_TOO_LONG, before the text is made.
     """
     if isinstance(template, str):
-        length = len(template) + template.count(_OWN_TEXT) * (len(text) - len(_OWN_TEXT))
-        if length > LONGEST_TEXT:
-            message = (
-                f"With your own text, the profile's override has a text of {length} characters; "
-                f"at most {LONGEST_TEXT} are taken."
-            )
-            remedy = "Write a shorter one, or tell whoever keeps the team's file."
-            raise RefusedError(Refusal(Code.TEXT_TOO_LONG, message, remedy, status=400))
         return template.replace(_OWN_TEXT, text)
     if isinstance(template, list | tuple):
         return [_fill_in(item, text) for item in template]

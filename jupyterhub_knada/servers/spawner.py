@@ -26,6 +26,7 @@ from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.servers.plans import UserFacts, build_plan, resolve_choice
 from jupyterhub_knada.servers.raw_options import TEAM, what_json_carries
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
+from jupyterhub_knada.servers.sent_pod import refuse_environment, refuse_pod
 from jupyterhub_knada.servers.stored_options import guard_stored_options
 from jupyterhub_knada.servers.traits import spawner_traits
 from jupyterhub_knada.teams.hub_groups import read_claim_groups
@@ -345,18 +346,33 @@ class KnadaSpawner(HomingKubeSpawner):
 
         Source: `KubeSpawner.get_env`, 7.1, which runs `str.format` over `environment` and would end with a
         KeyError at a brace.
+
+        Raises:
+            StartRefusedError: with what KubeSpawner filled in, a server's name for one, they refer to others
+                too often; `make_pod` would stop the hub over them.
         """
         env: dict[str, Any] = super().get_env()  # type: ignore[no-untyped-call]
-        return env if self._plan is None else {**env, **self._plan.env}
+        if self._plan is None:
+            return env
+        env |= self._plan.env
+        if (refusal := refuse_environment(env)) is not None:
+            raise self._refused(refusal)
+        return env
 
     async def get_pod_manifest(self) -> Any:
         """Make the pod; the labels that the platform selects by are ours, whatever else names them.
 
         Source: `KubeSpawner.get_pod_manifest`, 7.1, which lays `common_labels` over the others.
+
+        Raises:
+            StartRefusedError: it is larger than everybody who follows the cluster's pods should be sent.
         """
         pod = await super().get_pod_manifest()
         if self._plan is not None:
             pod.metadata.labels.update(self._plan.labels)
+            refusal = refuse_pod(self.api.api_client.sanitize_for_serialization(pod))
+            if refusal is not None:
+                raise self._refused(refusal)
         return pod
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:

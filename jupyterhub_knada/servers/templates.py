@@ -35,6 +35,9 @@ KUBESPAWNER_NAMES: Final = frozenset(
 """The names in templates. Source: `KubeSpawner._expand_user_properties`, 7.1; a test compares them."""
 
 
+URL_NAMES: Final = frozenset({"username", "base_url"})
+"""What `Spawner.template_namespace` fills into `default_url` and `notebook_dir`."""
+
 MESSAGE_NAMES: Final = frozenset({"seconds"})
 """The one name in `slow_spawn_message`. Source: `KubeSpawner.progress`, 7.1."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyterhub_knada.servers.frozen import merge, thaw, without_nulls
 from jupyterhub_knada.servers.identity import SECRET_VARIABLE
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
-from jupyterhub_knada.servers.templates import MESSAGE_NAMES, literal, template
+from jupyterhub_knada.servers.templates import MESSAGE_NAMES, URL_NAMES, literal, template
 from jupyterhub_knada.servers.volumes import lay_volumes
 from jupyterhub_knada.teams.quantities import format_storage
 
@@ -77,11 +77,8 @@ _EXPANDED: Final = frozenset(
 )
 """Overridable traits whose texts KubeSpawner runs `str.format` over. Source: `get_pod_manifest`, 7.1."""
 
-_URL_NAMES: Final = frozenset({"username", "base_url"})
-"""What `Spawner.template_namespace` fills into `default_url` and `notebook_dir`."""
-
 _NAMES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
-    {"notebook_dir": _URL_NAMES, "slow_spawn_message": MESSAGE_NAMES}
+    {"notebook_dir": URL_NAMES, "slow_spawn_message": MESSAGE_NAMES}
 )
 """Overridable traits whose texts are templates with names of their own."""
 
@@ -107,7 +104,7 @@ def spawner_traits(plan: ServerPlan, hub: HubSettings) -> dict[str, Any]:
     values |= _sizes(plan) | _identity(plan, hub, values) | _home(plan, hub)
     values |= lay_volumes(plan, hub)
     values |= {
-        "default_url": template(plan.default_url, _URL_NAMES),
+        "default_url": template(plan.default_url, URL_NAMES),
         "node_selector": _node_selector(plan, hub),
         "profile_list": [],
         "tolerations": _tolerations(plan, hub),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import kubespawner.spawner
 import pytest
 
 from jupyterhub_knada.servers.refusing import StartRefusedError
+from jupyterhub_knada.servers.spawner import KnadaSpawner
 from jupyterhub_knada.teams.names import reserved_variable
 
 if TYPE_CHECKING:
@@ -89,3 +91,97 @@ async def test_options_that_make_a_variable_of_two_sources_are_refused_at_the_st
     second = "{X: {value_from: {resourceFieldRef: {resource: limits.cpu}}}}"
     with pytest.raises(StartRefusedError, match="KNADA-"):
         await _start(spawners, f"{{X: {FIELD}}}", second, more="odd")
+
+
+REFERRING = """\
+namespace: team-alfa
+users: [e152435]
+env: {team}
+profiles:
+  - slug: odd
+    displayName: Odd
+    kubespawnerOverride: {{environment: {profile}}}
+    options:
+      more:
+        displayName: More
+        choices:
+          plain: {{default: true}}
+          odd: {{kubespawnerOverride: {option}}}
+"""
+
+
+def _chain(name: str, length: int) -> str:
+    return f"{{{', '.join(f'{name}{n}: $({name}{n + 1})' for n in range(length))}}}"
+
+
+@pytest.fixture(name="made")
+def _count_pods(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Count what is done of a start: which claims are looked for, and which pods KubeSpawner makes."""
+    made: list[str] = []
+
+    async def find(*_: Any) -> list[Any]:
+        made.append("looked for a home")
+        return []
+
+    def make(**_: Any) -> None:
+        made.append("made a pod")
+
+    monkeypatch.setattr(KnadaSpawner, "find_claims", find)
+    monkeypatch.setattr(kubespawner.spawner, "make_pod", make)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("hub", "team", "profile", "option"),
+    [
+        pytest.param({}, 40, 40, 40, id="of team, profile and option"),
+        pytest.param({"H": "$(" * 50}, 51, 0, 0, id="of hub and team"),
+    ],
+)
+async def test_variables_that_refer_to_others_too_often_together_are_refused_before_anything_is_made(
+    spawners: Spawners, made: list[str], hub: dict[str, str], team: int, profile: int, option: int
+) -> None:
+    """KubeSpawner would sort them on the hub's event loop, in as many rounds as their chain is long."""
+    spawners.config.KubeSpawner.environment = hub
+    parts = {
+        "team": _chain("T", team),
+        "profile": _chain("P", profile),
+        "option": f"{{environment: {_chain('O', option)}}}",
+    }
+    spawners.write(alfa=REFERRING.format(**parts))
+    with pytest.raises(StartRefusedError, match=r"references '\$\(' in variables; a server has at most 100"):
+        await spawners.start(spawners.make(), {"more": "odd"})
+    assert made == []
+
+
+async def test_name_of_a_server_that_fills_in_to_references_makes_no_pod(
+    spawners: Spawners, made: list[str]
+) -> None:
+    """What members name their servers is no file's: it is looked at once it is filled in."""
+    team = REFERRING.format(
+        team="{}", profile='{A: "{unescaped_servername}{unescaped_servername}"}', option="{}"
+    )
+    spawners.write(alfa=team)
+    with pytest.raises(StartRefusedError, match=r"The server has [0-9]+ references '\$\(' in variables"):
+        await spawners.start(spawners.make(server_name="$(" * 51), {})
+    assert "made a pod" not in made
+
+
+async def test_pod_that_fills_in_to_too_much_is_refused(spawners: Spawners) -> None:
+    """A member's name of a server can be longer than what stands for it is counted in the team's file."""
+    team = REFERRING.format(team="{}", profile=f'{{A: "{"{escaped_servername}" * 100}"}}', option="{}")
+    spawners.write(alfa=team)
+    spawner = spawners.make(server_name="\U0001f600" * 200)
+    with pytest.raises(StartRefusedError, match="characters as JSON; at most 196608 are sent"):
+        await spawners.start(spawner, {})
+
+
+async def test_largest_settings_and_overrides_that_hold_by_themselves_start(spawners: Spawners) -> None:
+    """What `check` lets pass, and a start of it all, stays within the pod's own bound."""
+    names = [f"{n:03}" for n in range(500)]
+    team = "{" + ", ".join(f"T{name}: {'<' * 19}" for name in names) + "}"
+    profile = "{" + ", ".join(f"P{name}: {'<' * 9}" for name in names) + "}"
+    option = "{cmd: [x], args: [" + "x" * 31_000 + "]}"
+    spawners.write(alfa=REFERRING.format(team=team, profile=profile, option=option))
+    pod, _ = await spawners.start(spawners.make(), {"more": "odd"})
+    assert {f"T{name}" for name in names} | {f"P{name}" for name in names} < set(_names(pod))

@@ -12,11 +12,13 @@ import pytest
 from jupyterhub.spawner import Spawner
 from kubernetes_asyncio.client import V1ObjectMeta, V1Pod
 from kubernetes_asyncio.client.rest import ApiException
+from kubespawner.objects import make_pod
 from kubespawner.spawner import KubeSpawner
 
 from jupyterhub_knada.servers.older_names import older_claim_names
 from jupyterhub_knada.servers.override_rules import OWNED
 from jupyterhub_knada.servers.patience import read_status
+from jupyterhub_knada.servers.refusing import ToldError
 from jupyterhub_knada.servers.spawner import KnadaSpawner
 from jupyterhub_knada.servers.telling import PodRefusedError, StartTimedOutError
 from jupyterhub_knada.servers.templates import KUBESPAWNER_NAMES
@@ -106,6 +108,16 @@ async def test_template_names_are_those_that_kubespawner_expands(
     spawners.make()._expand_user_properties(Template(""))  # type: ignore[no-untyped-call]
     monkeypatch.undo()
     assert seen == KUBESPAWNER_NAMES
+
+
+def test_variables_of_a_pod_are_sorted_by_their_references_for_as_many_rounds_as_these_go() -> None:
+    """Why the number of `$(` is bounded: `make_pod` looks for each, and sorts by them, on the event loop."""
+    chain = {f"A{n}": f"$(A{n + 1})" for n in range(4)} | {"A4": "x"}
+    pod = make_pod(name="x", cmd=["x"], port=1, image="x", image_pull_policy="Always", env=chain)  # type: ignore[no-untyped-call]
+    assert [variable.name for variable in pod.spec.containers[0].env] == ["A4", "A3", "A2", "A1", "A0"]
+    source = inspect.getsource(make_pod)
+    assert r"\$\(([^\)]+)\)" in source
+    assert 'v["deps"].issubset(already_resolved_env_names)' in source
 
 
 def test_words_for_a_slow_start_are_filled_in_with_the_seconds_alone() -> None:
@@ -332,6 +344,31 @@ async def test_events_without_times_are_told_in_order(
     assert spawner.events[0]["message"] == ""
     spawner._last_event = "b"
     assert [event["metadata"]["uid"] for event in spawner.events] == ["c"]
+
+
+async def test_events_with_times_of_different_precision_are_told_in_order(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As plain text, `:05Z` would come after `:05.9Z`."""
+    spawners.write(alfa=TEAM)
+    spawner = spawners.make()
+    times = {
+        "b": {"eventTime": "2026-11-21T12:00:05.900000Z"},
+        "a": {"lastTimestamp": "2026-11-21T12:00:05Z"},
+        "c": {"lastTimestamp": "2026-11-21T12:00:06Z"},
+    }
+    about = {"name": spawner.pod_name}
+    events = {uid: {"metadata": {"uid": uid}, "involvedObject": about, **time} for uid, time in times.items()}
+    reflector = type("Reflector", (), {"resources": events})
+    monkeypatch.setitem(KnadaSpawner.reflectors, ("events", spawner.namespace), reflector)
+    assert [event["metadata"]["uid"] for event in spawner.events] == ["a", "b", "c"]
+
+
+def test_percent_signs_are_told_as_they_are() -> None:
+    """Tornado doubles them itself for the text that JupyterHub's error page fills in."""
+    error = ToldError(409, "100% of it, %s")
+    assert str(error) == "HTTP 409: Conflict (100% of it, %s)"
+    assert (error.log_message or "") % error.args == error.jupyterhub_message == "100% of it, %s"
 
 
 def test_pod_of_the_client_still_has_labels_to_seal() -> None:

@@ -72,6 +72,11 @@ class Claims:
     fails_with: Exception | None = None
     deleted: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def api_client(self) -> ApiClient:
+        """What writes objects as they are sent."""
+        return _CLIENT
+
     def add(self, namespace: str, name: str, **metadata: Any) -> None:
         """Put a claim there: `labels`, `annotations`, `deletion_timestamp`."""
         created = datetime(2026, 1, 1, 0, 0, len(self.claims), tzinfo=UTC)

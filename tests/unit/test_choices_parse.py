@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.servers import profile_options
 from jupyterhub_knada.servers.choices import Choice, OptionValue, decode_form, decode_query, parse_choice
 from jupyterhub_knada.servers.offer import Offer
 from jupyterhub_knada.servers.profile_options import option_overrides
@@ -158,6 +159,21 @@ def test_parse_choice_of_an_own_text_that_makes_too_long_a_text_is_refused() -> 
     assert (refusal.code, refusal.status) == (Code.TEXT_TOO_LONG, 400)
     assert "1280000 characters; at most 32768" in refusal.message
     assert chosen({"a--unlisted-choice": "x" * 13}, offer).profile == "own"
+
+
+def test_own_texts_that_are_too_much_together_are_refused_before_any_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each text of each option is short enough; all of them would be hundreds of megabytes."""
+    unlisted = {"enabled": "true", "kubespawnerOverride": {"args": ["{value}" * 63] * 2}}
+    options = {name: {"unlistedChoice": unlisted} for name in ("a", "b")}
+    offer = make_offer(make_team("alfa", make_profile("own", options=options)))
+    made: list[str] = []
+    monkeypatch.setattr(profile_options, "_fill_in", lambda _, text: made.append(text))
+    refusal = refused({f"{name}--unlisted-choice": "\U0001f600" * 512 for name in options}, offer)
+    assert (refusal.code, refusal.status) == (Code.OUT_OF_RANGE, 400)
+    assert "texts of 129032 characters; at most 65536" in refusal.message
+    assert made == []
 
 
 def test_option_overrides_make_an_own_text_literal_where_the_hub_reads_a_template() -> None:

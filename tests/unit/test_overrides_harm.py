@@ -37,6 +37,10 @@ HARMLESS: dict[str, dict[str, Any]] = {
             },
         }
     },
+    "as many variables, and as much that refers to others": {
+        "environment": {f"A{n}": "$(B)" if n < 100 else "x" for n in range(1000)}
+    },
+    "many braces that are no names": {"environment": {"A": "{{x}} " * 2000, "B": '{"namespace": {}}' * 900}},
     "as much as a pod can carry": {"cmd": ["x"], "args": ["y" * 32_768, "z" * 32_000]},
 }
 
@@ -87,6 +91,36 @@ HARMFUL: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
         Code.OUT_OF_RANGE,
         (),
         "at most 65536",
+    ),
+    "names that fill in to too much": (
+        {"environment": {"A": "{namespace}" * 260}},
+        Code.OUT_OF_RANGE,
+        (),
+        "each name in braces counts 253",
+    ),
+    "names of a URL that fill in to too much": (
+        {"notebook_dir": "{base_url}" * 260},
+        Code.OUT_OF_RANGE,
+        (),
+        "each name in braces counts 253",
+    ),
+    "more variables than a server has": (
+        {"environment": {f"A{n}": "x" for n in range(1001)}},
+        Code.OUT_OF_RANGE,
+        ("environment",),
+        "at most 1000",
+    ),
+    "a chain of variables": (
+        {"environment": {f"A{n}": f"$(A{n + 1})" for n in range(101)}},
+        Code.OUT_OF_RANGE,
+        ("environment",),
+        "at most 100",
+    ),
+    "a text of nothing but beginnings of references": (
+        {"environment": {"A": "$(" * 101}},
+        Code.OUT_OF_RANGE,
+        ("environment",),
+        "at most 100",
     ),
     "machines of one's own": (
         {"pod_anti_affinity_required": [{**TERM, "namespaceSelector": {}}]},
@@ -157,6 +191,26 @@ HARMFUL: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
             ("APP.kubernetes.io/name", "KubeSpawner sets it"),
             ("azure.workload.identity/use", "an identity"),
             ("gke-gcsfuse/volumes", "an identity"),
+        )
+    },
+    **{
+        f"the annotation {key}": (
+            {"extra_annotations": {key: "x"}},
+            Code.RESERVED_NAME,
+            ("extra_annotations", key),
+            "loosen a server's protection",
+        )
+        for key in (
+            "v1.multus-cni.io/default-network",
+            "networking.gke.io/interfaces",
+            "networking.gke.io/default-interface",
+            "k8s.ovn.org/pod-networks",
+            "ovn.kubernetes.io/logical_switch",
+            "policy.cilium.io/no-track-port",
+            "dapr.io/enabled",
+            "kuma.io/gateway",
+            "consul.hashicorp.com/connect-inject",
+            "vault.hashicorp.com/role",
         )
     },
     "the annotation that brings a bucket": (

@@ -406,6 +406,23 @@ def test_team_without_storage_has_no_home() -> None:
                         "a": {
                             "unlistedChoice": {
                                 "enabled": "true",
+                                "kubespawnerOverride": {"cmd": ["x"], "args": ["{value}"] * 6},
+                            }
+                        }
+                    }
+                },
+                "texts": {"a": "{namespace}" * 46},
+            },
+            Code.OUT_OF_RANGE,
+            id="names that KubeSpawner fills in, in one's own text",
+        ),
+        pytest.param(
+            {
+                "profile": {
+                    "options": {
+                        "a": {
+                            "unlistedChoice": {
+                                "enabled": "true",
                                 "kubespawnerOverride": {"slow_spawn_message": "{{value}}"},
                             }
                         }

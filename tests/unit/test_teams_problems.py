@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from jupyterhub_knada.errors import Code
+from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.loading import load_files
 from tests.support.team_files import SEED, write_files
 
@@ -119,13 +119,37 @@ def test_problem_is_told_in_full_at_its_place(
             "tolerations: too many entries (got 51); at most 50; remove some [KNADA-C014]",
             id="list of mappings",
         ),
+        pytest.param(
+            f"env: {{{', '.join(f'A{n}: $(A{n + 1})' for n in range(101))}}}",
+            "env: 101 references '$(' in variables; a server has at most 100 of them; "
+            "write out what they refer to, or use a file [KNADA-C014]",
+            id="references",
+        ),
+        pytest.param(
+            f"extraEnvs: ['A: {'$(' * 101}']",
+            "extraEnvs: 101 references '$(' in variables; a server has at most 100 of them; "
+            "write out what they refer to, or use a file [KNADA-C014]",
+            id="references in the old list",
+        ),
+        pytest.param(
+            f"env: {{A: {'<' * 11_000}}}",
+            "settings of 66028 characters as JSON in each pod; at most 65536: everybody who follows the pods "
+            "of the cluster is sent all of it; put it into a file, or into the image [KNADA-C014]",
+            id="settings",
+        ),
+        pytest.param(
+            f"annotations: {{{', '.join(f'a{n:02}: ' + 'x' * 990 for n in range(66))}}}",
+            "settings of 65955 characters as JSON in each pod; at most 65536: everybody who follows the pods "
+            "of the cluster is sent all of it; put it into a file, or into the image [KNADA-C014]",
+            id="settings other than variables",
+        ),
     ],
 )
 def test_what_is_too_long_is_told_shortly(line: str, expected: str, tmp_path: Path) -> None:
     """What is without end is counted, not shown."""
     write_files(tmp_path, kyrre=f"namespace: kyrre\nusers: [e1]\n{line}\n")
     [problem] = load_files(tmp_path / "teams", None).closed["kyrre"].problems
-    assert problem.line == 3
+    assert problem.line == (3 if problem.field else 1)
     assert str(problem).partition(" ")[2] == expected
 
 
@@ -147,3 +171,49 @@ def test_table_says_nothing_in_the_words_of_a_library() -> None:
     )
     told = "\n".join(line for case in read_table() for line in case.told)
     assert not [word for word in jargon if word in told]
+
+
+VARIABLES = """\
+namespace: kyrre
+users: [e1]
+env: {own}
+profiles:
+  - displayName: A
+    kubespawnerOverride: {{environment: {profile}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "profile", "message"),
+    [
+        pytest.param("b: $(A)", "p: $(A)", "120 references '$(' in variables", id="references"),
+        pytest.param("b: x", "p: x", "1200 variables", id="variables"),
+    ],
+)
+def test_variables_of_a_profile_that_are_too_many_with_its_teams_are_told_at_the_profile(
+    own: str, profile: str, message: str, tmp_path: Path
+) -> None:
+    """Each by itself would hold; what one server gets is known where the file is read."""
+    times = 60 if "$" in own else 600
+
+    def many(written: str) -> str:
+        name, _, value = written.partition(": ")
+        return f"{{{', '.join(f'{name}{n}: {value}' for n in range(times))}}}"
+
+    text = VARIABLES.format(own=many(own), profile=many(profile))
+    write_files(tmp_path, kyrre=text)
+    [problem] = load_files(tmp_path / "teams", None).closed["kyrre"].problems
+    assert (problem.field, problem.line) == ("profiles[0].kubespawnerOverride.environment", 6)
+    assert (problem.code, problem.message) == (Code.OUT_OF_RANGE, message)
+    write_files(tmp_path, kyrre=text.replace(many(profile), many(own)))
+    assert "kyrre" in load_files(tmp_path / "teams", None).teams
+
+
+def test_defaults_that_fill_every_pod_are_told_in_the_platforms_file(tmp_path: Path) -> None:
+    """Teams are not told for what is not theirs."""
+    env = ", ".join(f"A{n}: {'x' * 30_000}" for n in range(3))
+    write_files(tmp_path, f"project: x-project\ndefaults: {{env: {{{env}}}}}\n", kyrre=SEED)
+    loaded = load_files(tmp_path / "teams", tmp_path / "platform.yaml")
+    [problem] = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
+    assert (problem.file, problem.line, problem.code) == ("platform.yaml", 2, Code.OUT_OF_RANGE)
+    assert "settings of 90" in problem.message
