@@ -16,14 +16,15 @@ from kubernetes_asyncio.client.rest import ApiException
 from tornado.web import HTTPError
 
 from jupyterhub_knada.errors import KnadaError
+from jupyterhub_knada.servers.hidden_values import HiddenValues
 from jupyterhub_knada.servers.patience import (
     UNANSWERED,
     ask_patiently,
     call_off_is_unanswered,
+    is_no,
     is_passing,
     is_unanswered,
     name_answer,
-    name_error,
     read_status,
 )
 from jupyterhub_knada.servers.progress import tell_refusal, tell_silence, tell_stop_refusal
@@ -49,7 +50,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
     """KubeSpawner that asks again, and knows which pod may be there."""
 
     _may_have_pod = False
-    """A pod was asked for and the start has not ended well, nor was the pod stopped."""
+    """A pod was asked for and not refused for sure; the start has not ended well, nor was the pod stopped."""
     _has_asked = True
     """The last start has asked for a pod, or was made by an earlier hub."""
     _why_not_stopped = ""
@@ -64,7 +65,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         try:
             status: int | None = await super().poll()
         except UNANSWERED as error:
-            self.log.warning("Server of %s cannot be looked at: %s", self._log_name, name_error(error))
+            self.log.warning("Server of %s cannot be looked at: %s", self._log_name, self._name_error(error))
             return None
         if self._may_have_pod:
             # The watch may not have shown it yet, nor may the answer to its making have come.
@@ -91,13 +92,17 @@ class EnduringKubeSpawner(TellingKubeSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Tell what happens, and where a start failed and its pod cannot be deleted, both.
 
-        Source: JupyterHub 5.3-6.1, user.py `spawn`: why a start failed is told when its stop has ended.
+        Source: JupyterHub 5.3-6.1, user.py `spawn`: why a start failed is told when its stop has ended. Until
+        then only `_start_future`, which is private to KubeSpawner, has it.
         """
         async for step in super().progress():
             yield step
         while self.pending == "stop":
             if self._why_not_stopped:
-                error = self._start_future.exception() if self._start_future else None
+                start = self._start_future
+                error = None
+                if start is not None and start.done() and not start.cancelled():
+                    error = start.exception()
                 why = getattr(error, "jupyterhub_message", "The start did not succeed.")
                 yield {"progress": 99, "message": f"{why} {self._why_not_stopped}"}
                 return
@@ -127,8 +132,8 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         """Stop the pod; see `TellingKubeSpawner.stop`.
 
         JupyterHub asks for it without `now`, and forgets the server then, also where this raises: until the
-        cluster has taken the deletion, this does not end. With `now`, KubeSpawner asks for a pod that has
-        ended or is in the way, and a refusal is raised.
+        cluster has taken the deletion, or shows that there is no pod, this does not end. With `now`,
+        KubeSpawner asks for a pod that has ended or is in the way, and a refusal is raised.
 
         Source: JupyterHub 5.3-6.1, user.py `stop`.
         """
@@ -165,14 +170,35 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         a stop that fails for a server that is gone. A test compares its signature.
         """
         delete = super()._make_delete_pod_request
+        may_come = self._may_have_pod
 
         async def ask() -> None:
-            if not await delete(pod_name, delete_options, grace_seconds, request_timeout):  # type: ignore[no-untyped-call]
-                raise TimeoutError
+            nonlocal may_come
+            try:
+                if not await delete(pod_name, delete_options, grace_seconds, request_timeout):  # type: ignore[no-untyped-call]
+                    raise TimeoutError
+            except UNANSWERED:
+                is_there = await self._is_there()
+                # What the watch has shown once is there or gone, and no answer to its making is awaited.
+                may_come = may_come and not is_there
+                if is_there is not False or may_come:
+                    raise
+                self.log.info("%s is gone, somebody else has deleted it", self._named_pod())
 
         passes = is_unanswered if _IS_FINAL.get() else is_passing
         await ask_patiently(ask, None, self._log_not_deleted, passes)
         return True
+
+    async def _is_there(self) -> bool | None:
+        """Tell whether the pod is there; None where the hub cannot see that.
+
+        `_start_watching_pods` is private to KubeSpawner: nothing public says whether pods are seen.
+        """
+        try:
+            await self._start_watching_pods()  # type: ignore[no-untyped-call]
+        except PodsUnseenError:
+            return None
+        return self._seen_pod() is not None
 
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         """Create the pod; False where it has to be tried again.
@@ -186,19 +212,26 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         """
 
         async def create() -> None:
-            async with asyncio.timeout(request_timeout):
-                await self.api.create_namespaced_pod(self.namespace, pod)
+            could_be_there, self._may_have_pod = self._may_have_pod, True
+            try:
+                async with asyncio.timeout(request_timeout):
+                    await self.api.create_namespaced_pod(self.namespace, pod)
+            except ApiException as error:
+                if is_no(error):
+                    self._may_have_pod = could_be_there
+                raise
 
-        self._may_have_pod = self._has_asked = True
+        self._has_asked, self._hidden = True, HiddenValues.of_pod(pod)
         try:
             await ask_patiently(create, self.k8s_api_request_retry_timeout, self._log_silence)
         except TimeoutError:
             return False
         except ApiException as error:
             if error.status != HTTPStatus.CONFLICT:
-                raise self._refused_pod(pod, error) from None
+                raise self._refused_pod(error) from None
             # One that was left, or this very one, where the answer to an earlier try was lost.
             self.log.info("Pod %s/%s exists already, stopping it first", self.namespace, self.pod_name)
+            self._may_have_pod = True
             await self.stop(now=True)
             return False
         return True
@@ -210,7 +243,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             self._why_not_stopped = tell_stop_refusal(self.namespace, answer, message)
 
     def _log_silence(self, error: BaseException) -> None:
-        self.log.warning("Kubernetes is asked again for %s: %s", self._log_name, name_error(error))
+        self.log.warning("Kubernetes is asked again for %s: %s", self._log_name, self._name_error(error))
 
     async def _tell_failure(self, stock: asyncio.Future[str]) -> str:
         try:
@@ -221,11 +254,11 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             self.log.warning("Start of %s failed: %s", self._log_name, error)
             raise StartFailedError(getattr(error, "jupyterhub_message", str(error))) from error
         except ApiException as error:
-            self.log.warning("Start of %s failed: %s", self._log_name, name_error(error))
+            self.log.warning("Start of %s failed: %s", self._log_name, self._name_error(error))
             answer, (_, message) = name_answer(error), read_status(error.body)
             raise StartFailedError(tell_refusal(self.namespace, answer, message)) from None
         except UNANSWERED as error:
-            self.log.warning("Start of %s failed: %s", self._log_name, name_error(error))
+            self.log.warning("Start of %s failed: %s", self._log_name, self._name_error(error))
             raise StartFailedError(tell_silence()) from None
         self._may_have_pod = False
         return url

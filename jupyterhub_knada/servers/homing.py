@@ -182,6 +182,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         """
         super().load_state(state)  # type: ignore[no-untyped-call]
         self._memory = ServerMemory.from_state(state.get(STATE_KEY))
+        # Private to KubeSpawner; see `_find_home`.
         self._pvc_exists = False
         stock = state.get("pvc_name") if STATE_KEY not in state else None
         self._stock_claim_names = (stock,) if stock else ()
@@ -196,6 +197,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         self._hub_layer.restore(self)
         self._is_restored = True
         self._plan = None
+        # Private to KubeSpawner; see `_find_home`.
         self._pvc_exists = self._home_is_there = False
         super().clear_state()  # type: ignore[no-untyped-call]
 

@@ -19,6 +19,7 @@ from tenacity import (
 )
 
 from jupyterhub_knada.servers.foreign_texts import on_one_line
+from jupyterhub_knada.servers.hidden_values import HiddenValues
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +28,8 @@ UNANSWERED: Final = (ApiException, ClientError, OSError, TimeoutError)
 """What a call to the cluster raises where it brings nothing."""
 LONGEST_LOGGED: Final = 1000
 """Characters of the API's message that are logged: a webhook may write pages."""
+LONGEST_RETRY_AFTER: Final = 60.0
+"""Seconds that a server may ask to wait: Kubernetes asks for some, a proxy in its place maybe for days."""
 _PASSING: Final = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -37,6 +40,7 @@ _PASSING: Final = frozenset(
     }
 )
 _Answer = TypeVar("_Answer")
+_NOTHING_HIDDEN: Final = HiddenValues()
 _SCATTERED_WAIT: Final = wait_random_exponential(multiplier=0.2, max=5.0)
 """Seconds: longer each time, and never all starts at once."""
 _RARE_WAIT: Final = wait_random_exponential(multiplier=0.2, max=30.0)
@@ -55,6 +59,14 @@ def is_passing(error: BaseException) -> bool:
     return error.status in _PASSING
 
 
+def is_no(error: ApiException) -> bool:
+    """Tell whether the API has answered that it did not do what it was asked for.
+
+    After a 5xx, it may have done it.
+    """
+    return HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def is_unanswered(error: BaseException) -> bool:
     """Tell whether a call brought nothing, be it a no: rights, a token or a webhook may be mended."""
     return isinstance(error, UNANSWERED)
@@ -71,7 +83,8 @@ async def ask_patiently(
     Args:
         call: May be made several times: what it did although its answer was lost does no harm again.
         seconds: After how long the last error is raised; None: never.
-        tell: Called with the first error that passes, for a log.
+        tell: Called with the first error of each kind that passes, for a log: two that take turns for hours
+            fill none.
         passes: Which errors are no answer.
 
     Raises:
@@ -86,15 +99,20 @@ async def ask_patiently(
         scattered = _SCATTERED_WAIT if is_passing(error) else _RARE_WAIT
         return max(scattered(state), _retry_after(error))
 
-    def tell_first(state: RetryCallState) -> None:
-        if state.attempt_number == 1:
-            tell(_error_of(state))
+    told = set()
+
+    def tell_new(state: RetryCallState) -> None:
+        error = _error_of(state)
+        kind = (type(error), getattr(error, "status", None))
+        if kind not in told:
+            told.add(kind)
+            tell(error)
 
     asking = AsyncRetrying(
         retry=retry_if_exception(passes),
         wait=wait,
         stop=stop_never if seconds is None else stop_before_delay(seconds),
-        before_sleep=tell_first,
+        before_sleep=tell_new,
         reraise=True,
     )
     return await asking(ask)
@@ -136,11 +154,18 @@ def name_answer(error: ApiException) -> str:
     return on_one_line(f"{error.status} {error.reason or ''}"[:LONGEST_LOGGED])
 
 
-def name_error(error: BaseException) -> str:
-    """Name an error for the log: an answer of the API without its headers and its raw body."""
+def name_error(error: BaseException, hidden: HiddenValues = _NOTHING_HIDDEN) -> str:
+    """Name an error for the log: an answer of the API without its headers and its raw body.
+
+    Args:
+        error: What a call has raised.
+        hidden: What is taken out of the API's message.
+    """
     if isinstance(error, ApiException):
-        return f"{name_answer(error)}: {read_status(error.body)[1][:LONGEST_LOGGED] or 'nothing more'}"
-    return on_one_line(f"{type(error).__name__}: {error}"[:LONGEST_LOGGED])
+        message = hidden.take_out(read_status(error.body)[1])
+        return f"{name_answer(error)}: {message[:LONGEST_LOGGED] or 'nothing more'}"
+    told = getattr(error, "jupyterhub_message", "") or f"{type(error).__name__}: {error}"
+    return on_one_line(told[:LONGEST_LOGGED])
 
 
 def _error_of(state: RetryCallState) -> BaseException:
@@ -150,9 +175,9 @@ def _error_of(state: RetryCallState) -> BaseException:
 
 
 def _retry_after(error: BaseException) -> float:
-    """Give the seconds that the server asks to wait; 0 where it does not."""
+    """Give the seconds to wait as the server asks, within bounds; 0 where it does not."""
     headers = getattr(error, "headers", None) or {}
     try:
-        return max(0.0, float(headers.get("Retry-After", 0)))
+        return min(LONGEST_RETRY_AFTER, max(0.0, float(headers.get("Retry-After", 0))))
     except ValueError:  # a date, as HTTP allows and Kubernetes never sends
         return 0.0

@@ -17,12 +17,12 @@ class ToldError(HTTPError):
     other.
 
     Source: `jupyterhub_message`, JupyterHub 5.3-6.1: text for the person, escaped by the hub's pages;
-    handlers/pages.py `_wrap_spawn_single_user`, user.py `spawn`.
+    handlers/pages.py `_wrap_spawn_single_user`, user.py `spawn`. `HTTPError`, Tornado 6.4-6.6: a text without
+    arguments is taken as it is, percent signs and all.
     """
 
     def __init__(self, status: int, told: str) -> None:
-        # A percent sign in the text would be taken for a place to fill in.
-        super().__init__(status, told.replace("%", "%%"))
+        super().__init__(status, told)
         self.jupyterhub_message = told
 
 

@@ -9,14 +9,8 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.servers.foreign_texts import on_one_line
-from jupyterhub_knada.servers.patience import (
-    LONGEST_LOGGED,
-    UNANSWERED,
-    name_answer,
-    name_error,
-    read_status,
-)
+from jupyterhub_knada.servers.hidden_values import HiddenValues
+from jupyterhub_knada.servers.patience import UNANSWERED, name_answer, name_error, read_status
 from jupyterhub_knada.servers.pausing import with_pauses
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 from jupyterhub_knada.servers.refusing import ToldError
@@ -30,9 +24,6 @@ if TYPE_CHECKING:
 LOOK_AGAIN_SECONDS: Final = 1.0
 """As often as KubeSpawner looks for new events."""
 _UNSCHEDULED: Final = "FailedScheduling"
-_SHORTEST_HIDDEN: Final = 6
-_OPEN: Final = frozenset({"JUPYTER_IMAGE", "JUPYTER_IMAGE_SPEC", "JUPYTERHUB_USER"})
-"""Variables whose value stands elsewhere in the pod, too, and is what a rule may complain of."""
 
 
 class StartTimedOutError(TimeoutError):
@@ -61,6 +52,9 @@ class TellingKubeSpawner(WatchingKubeSpawner):
     `_log_name` is private to JupyterHub's Spawner, and used here and below all the same: log lines of one
     server have to be found by one name, whoever writes them. A test holds the private names used.
     """
+
+    _hidden = HiddenValues()
+    """What the variables of the pod say that this object has made."""
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -177,7 +171,7 @@ class TellingKubeSpawner(WatchingKubeSpawner):
         try:
             await super().stop(now)  # type: ignore[no-untyped-call]
         except (*UNANSWERED, PodsUnseenError) as error:
-            self.log.warning("%s not stopped: %s", self._named_pod(), name_error(error))
+            self.log.warning("%s not stopped: %s", self._named_pod(), self._name_error(error))
             raise
         except Exception:
             self.log.exception("%s not stopped", self._named_pod())
@@ -186,38 +180,21 @@ class TellingKubeSpawner(WatchingKubeSpawner):
     def _named_pod(self) -> str:
         return f"Pod {self.namespace}/{self.pod_name} of {self._log_name}"
 
-    def _refused_pod(self, pod: Any, error: ApiException) -> PodRefusedError:
-        message = _without(_values_of_variables(pod), read_status(error.body)[1])
-        where = f"{self.namespace}/{self.pod_name}"
-        said = (name_answer(error), message[:LONGEST_LOGGED] or "nothing more")
-        self.log.warning("Pod %s of %s refused: %s: %s", where, self._log_name, *said)
-        return PodRefusedError(self.namespace, error, message)
+    def _name_error(self, error: BaseException) -> str:
+        """Name an error for the log, without what no log shows of this server's pod."""
+        return name_error(error, self._hidden)
 
-
-def _values_of_variables(pod: Any) -> set[str]:
-    """Give what the variables of all containers say: tokens are among them, and webhooks may quote a pod."""
-    containers = [*(pod.spec.containers or ()), *(pod.spec.init_containers or ())]
-    variables = [variable for container in containers for variable in _get(container, "env") or ()]
-    values = {_get(variable, "value") for variable in variables if _get(variable, "name") not in _OPEN}
-    # As a Status that quotes them is read.
-    return {on_one_line(str(value)) for value in values if value is not None}
-
-
-def _get(item: Any, key: str) -> Any:
-    """Read a field of an object of the Kubernetes client, or of a mapping as a hub's hook may put there."""
-    return item.get(key) if isinstance(item, dict) else getattr(item, key, None)
-
-
-def _without(values: set[str], text: str) -> str:
-    """Take values out of a text, the longest first; those of a few letters are part of any word."""
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) >= _SHORTEST_HIDDEN:
-            text = text.replace(value, "…")
-    return text
+    def _refused_pod(self, error: ApiException) -> PodRefusedError:
+        self.log.warning("%s refused: %s", self._named_pod(), self._name_error(error))
+        return PodRefusedError(self.namespace, error, self._hidden.take_out(read_status(error.body)[1]))
 
 
 def _event_time(event: dict[str, Any]) -> str:
-    """Give the time that an event is sorted by; RFC 3339 in UTC sorts as text."""
+    """Give the time that an event is sorted by: as text, as all are RFC 3339 in UTC.
+
+    Some have microseconds, others whole seconds, whose `Z` would come after a `.`: it is left out.
+    """
     times = (event.get(key) for key in ("lastTimestamp", "eventTime", "firstTimestamp"))
     made = (event.get("metadata") or {}).get("creationTimestamp")
-    return next((time for time in times if time), made) or ""
+    time = next((time for time in times if time), made) or ""
+    return str(time).removesuffix("Z")

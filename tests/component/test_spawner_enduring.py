@@ -13,16 +13,19 @@ from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
 
 from jupyterhub_knada.servers.pod_watch import PodsForbiddenError
+from jupyterhub_knada.servers.telling import PodRefusedError
 from jupyterhub_knada.servers.watching import PodsUnseenError
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import AsyncIterator
 
     from jupyterhub_knada.servers.spawner import KnadaSpawner
     from tests.support.spawners import Spawners
 
 TEAM = "namespace: team-alfa\nusers: [e152435]\n"
 RUNS = {"metadata": {"name": "jupyter-e152435"}, "status": {"phase": "Running"}}
+_UNSEEN = PodsUnseenError("team-alfa", PodsForbiddenError("no right"))
 ENDS = {"metadata": {"name": "jupyter-e152435", "deletionTimestamp": "2026-11-21T12:00:00Z"}}
 
 
@@ -74,7 +77,7 @@ async def test_stop_that_is_refused_is_logged_in_words(
     error.headers = {"Audit-Id": "4711"}
     error.body = json.dumps({"reason": "Forbidden", "message": "pods is forbidden", "details": "raw"})
 
-    _Cluster(monkeypatch).answers = [error]
+    _Cluster(monkeypatch, spawner).answers = [error]
     with pytest.raises(ApiException):
         await spawner.stop(now=True)
     (record,) = _records(caplog, spawner)
@@ -85,25 +88,33 @@ async def test_stop_that_is_refused_is_logged_in_words(
 class _Cluster:
     """What a spawner asks of the cluster in a stop; the pod is gone as soon as it is deleted."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, spawner: KnadaSpawner) -> None:
         self.answers: list[Exception] = []
-        self.unseen: list[Exception] = []
-        self.deleted = 0
-        pods: dict[str, Any] = {}
+        self.looks: list[Exception | None] = []
+        """How each look at the pods ends; all others are well."""
+        self.goes_after = 0
+        """After how many refusals somebody else deletes the pod; 0: nobody does."""
+        self.refused = self.deleted = 0
+        self.pods: dict[str, Any] = {f"{spawner.namespace}/{spawner.pod_name}": RUNS}
 
         async def see(*_: Any, **__: Any) -> None:
-            if self.unseen:
-                raise self.unseen.pop(0)
+            look = self.looks.pop(0) if self.looks else None
+            if look is not None:
+                raise look
 
         async def delete(*_: Any) -> bool:
             if self.answers:
+                self.refused += 1
+                if self.refused == self.goes_after:
+                    self.pods.clear()
                 raise self.answers.pop(0)
             self.deleted += 1
+            self.pods.clear()
             return True
 
         monkeypatch.setattr(KubeSpawner, "_start_watching_pods", see)
         monkeypatch.setattr(KubeSpawner, "_make_delete_pod_request", delete)
-        monkeypatch.setattr(KubeSpawner, "pod_reflector", SimpleNamespace(pods=pods))
+        monkeypatch.setattr(KubeSpawner, "pod_reflector", SimpleNamespace(pods=self.pods))
 
 
 def _no(status: int) -> ApiException:
@@ -117,7 +128,7 @@ async def test_stop_that_the_hub_asks_for_ends_only_when_the_pod_is_deleted(
     spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     """JupyterHub forgets the server then, so a no is asked again; the log has one line about it."""
-    cluster = _Cluster(monkeypatch)
+    cluster = _Cluster(monkeypatch, spawner)
     cluster.answers = [_no(status), _no(status)]
     await spawner.stop()
     assert (cluster.answers, cluster.deleted) == ([], 1)
@@ -130,17 +141,135 @@ async def test_stop_waits_until_the_hub_may_see_the_pod(
     spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hub that is started again without its rights forgets no server."""
-    cluster = _Cluster(monkeypatch)
-    cluster.unseen = [PodsUnseenError("team-alfa", PodsForbiddenError("no right"))]
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.looks = [_UNSEEN]
     await spawner.stop()
     assert cluster.deleted == 1
+
+
+async def test_stop_that_is_refused_ends_when_somebody_else_has_deleted_the_pod(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An admin who may do what the hub may not frees the server's owner."""
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.answers, cluster.goes_after = [_no(403)] * 9, 2
+    await spawner.stop()
+    assert (cluster.refused, cluster.deleted) == (2, 0)
+
+
+async def test_stop_that_is_refused_does_not_end_while_nobody_sees_the_pod(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was seen before the hub lost its right says nothing of now."""
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.pods.clear()
+    # The first two looks are before the pod is asked for.
+    cluster.answers, cluster.looks = [_no(403)] * 9, [None, None, _UNSEEN, _UNSEEN]
+    await spawner.stop()
+    assert (cluster.refused, cluster.deleted, cluster.looks) == (3, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "refused", "deleted"),
+    [
+        pytest.param(403, 1, 0, id="refused"),
+        pytest.param(504, 9, 1, id="the answer was lost"),
+    ],
+)
+async def test_stop_of_a_pod_that_was_not_made_ends_and_of_one_that_may_come_does_not(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch, status: int, refused: int, deleted: int
+) -> None:
+    """A team's Role may lack the rights to make and to delete; an answer that was lost is another thing."""
+    spawners.write(alfa=TEAM)
+    spawner = spawners.make()
+    await spawners.start(spawner, {})
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.pods.clear()
+    cluster.answers = [_no(403)] * 9
+    monkeypatch.setattr("jupyterhub_knada.servers.patience._RARE_WAIT", lambda _: 0.0)
+
+    async def refuse(*_: Any) -> None:
+        raise _no(status)
+
+    spawner.api.create_namespaced_pod = refuse
+    spawner.k8s_api_request_retry_timeout = 0
+    with pytest.raises(PodRefusedError):
+        await spawner._make_create_pod_request(await spawner.get_pod_manifest(), 3)
+    await spawner.stop()
+    assert (cluster.refused, cluster.deleted) == (refused, deleted)
+
+
+async def test_reason_that_comes_second_is_told(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The API server was away, and is back without the hub's right: log and start page have both."""
+    _Cluster(monkeypatch, spawner).answers = [_no(503), _no(403), _no(403), _no(503)]
+    await spawner.stop()
+    told = [record.getMessage() for record in _records(caplog, spawner)]
+    assert [text.partition(": ")[2][:6] for text in told] == ["503 No", "403 No"]
+    assert "the hub has no right to stop servers there" in await _last_told(spawner, monkeypatch)
+
+
+@pytest.mark.parametrize("is_over", [True, False], ids=["cancelled", "under way"])
+async def test_progress_of_a_start_without_an_error_tells_why_it_is_not_stopped(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, *, is_over: bool
+) -> None:
+    """JupyterHub cancels a start that takes too long, and whoever reads its progress is still there."""
+    _Cluster(monkeypatch, spawner).answers = [_no(403)]
+    await spawner.stop()
+    spawner._start_future = asyncio.get_running_loop().create_future()
+    if is_over:
+        spawner._start_future.cancel()
+    assert (await _last_told(spawner, monkeypatch)).startswith("The start did not succeed. Kubernetes does")
+
+
+async def _last_told(spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give what the start page says last while a server is being stopped."""
+
+    async def nothing(stock: KubeSpawner) -> AsyncIterator[dict[str, Any]]:
+        if stock.pending is None:
+            yield {}
+
+    monkeypatch.setattr(KubeSpawner, "progress", nothing)
+    spawner._stop_pending = True
+    return [str(step["message"]) async for step in spawner.progress()][-1]
+
+
+SECRET = "very-secret-value"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_refusal_that_passes_is_logged_without_what_the_pod_says(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """A webhook may answer with any status, and quote the pod where it is made and where it is deleted."""
+    spawners.write(alfa=TEAM)
+    spawner = spawners.make()
+    await spawners.start(spawner, {})
+    spawner.api_token = SECRET
+    pod = await spawner.get_pod_manifest()
+    quoting: Any = ApiException(status=status, reason="No")
+    quoting.body = json.dumps({"message": f'webhook "x" denied: JUPYTERHUB_API_TOKEN={SECRET}'})
+    answers = [quoting]
+
+    async def make(*_: Any) -> None:
+        if answers:
+            raise answers.pop()
+
+    spawner.api.create_namespaced_pod = make
+    assert await spawner._make_create_pod_request(pod, 3)
+    _Cluster(monkeypatch, spawner).answers = [quoting, _no(403)]
+    with pytest.raises(ApiException):
+        await spawner.stop(now=True)
+    assert caplog.text.count("denied: JUPYTERHUB_API_TOKEN=…") == 2
+    assert SECRET not in caplog.text
 
 
 async def test_refused_deletion_of_what_has_ended_is_raised(
     spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look at a server does not wait for rights."""
-    _Cluster(monkeypatch).answers = [_no(403)]
+    _Cluster(monkeypatch, spawner).answers = [_no(403)]
     with pytest.raises(ApiException):
         await spawner.stop(now=True)
 
@@ -149,15 +278,16 @@ async def test_start_that_asked_for_no_pod_has_nothing_to_stop(
     spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where the hub may not see pods, its start fails once, and its clean-up does not."""
-    cluster = _Cluster(monkeypatch)
-    cluster.unseen = [PodsUnseenError("team-alfa", PodsForbiddenError("no right"))] * 2
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.pods.clear()
+    cluster.looks = [_UNSEEN, _UNSEEN]
 
     async def refused(_: KubeSpawner) -> str:
-        raise cluster.unseen[0]
+        raise _UNSEEN
 
     monkeypatch.setattr(KubeSpawner, "start", lambda self: asyncio.ensure_future(refused(self)))
     with pytest.raises(PodsUnseenError):
         await spawner.start()
     caplog.clear()
     await spawner.stop()
-    assert (len(cluster.unseen), cluster.deleted, _records(caplog, spawner)) == (2, 0, [])
+    assert (len(cluster.looks), cluster.deleted, _records(caplog, spawner)) == (2, 0, [])

@@ -10,7 +10,14 @@ import aiohttp
 import pytest
 from kubernetes_asyncio.client.rest import ApiException
 
-from jupyterhub_knada.servers.patience import LONGEST_LOGGED, ask_patiently, is_passing, name_error
+from jupyterhub_knada.servers.patience import (
+    LONGEST_LOGGED,
+    LONGEST_RETRY_AFTER,
+    ask_patiently,
+    is_passing,
+    name_error,
+)
+from jupyterhub_knada.servers.refusing import ToldError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,9 +52,10 @@ def test_error_passes_only_where_asking_again_can_help(error: BaseException, *, 
     assert is_passing(error) is passes
 
 
-async def test_call_is_made_again_until_it_is_answered_and_told_of_once() -> None:
-    """Without a limit it goes on; the log is not filled."""
-    answers: list[Any] = [api_error(500), ConnectionResetError(), "answer"]
+async def test_call_is_made_again_until_it_is_answered_and_each_kind_of_no_is_told_once() -> None:
+    """Without a limit it goes on; the log is not filled, and has what came second."""
+    reset = ConnectionResetError
+    answers: list[Any] = [api_error(500), reset(), api_error(500), api_error(503), reset(), "answer"]
     told: list[BaseException] = []
 
     async def call() -> str:
@@ -57,7 +65,7 @@ async def test_call_is_made_again_until_it_is_answered_and_told_of_once() -> Non
         return str(answer)
 
     assert await ask_patiently(call, None, told.append) == "answer"
-    assert [type(error) for error in told] == [ApiException]
+    assert [getattr(error, "status", type(error)) for error in told] == [500, reset, 503]
 
 
 @pytest.mark.parametrize("headers", [{"Retry-After": "3600"}, {"Retry-After": "Sat, 21 Nov"}])
@@ -71,6 +79,28 @@ async def test_call_that_is_not_answered_in_time_raises_its_last_error(headers: 
         with pytest.raises(ApiException) as raised:
             await ask_patiently(call, 0.3, lambda _: None)
     assert raised.value.status == 429
+
+
+@pytest.mark.parametrize("asked", ["86400", "inf", "1e300"])
+async def test_server_that_asks_to_wait_for_days_is_asked_again_in_a_minute(
+    monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """A stop that waits so long would not end with what is in its way."""
+    answers: list[Any] = [api_error(503, headers={"Retry-After": asked}), "answer"]
+    waited: list[float] = []
+
+    async def call() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return str(answer)
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert await ask_patiently(call, None, lambda _: None) == "answer"
+    assert waited == [LONGEST_RETRY_AFTER]
 
 
 async def test_call_that_is_refused_is_made_once() -> None:
@@ -122,3 +152,4 @@ def test_error_is_named_on_one_printable_line() -> None:
     assert named.startswith("400 Bad [2J: no way!")
     assert len(named) < LONGEST_LOGGED + 50
     assert name_error(OSError("a\x1bb\nc")) == "OSError: a b c"
+    assert name_error(ToldError(409, "What its owner is told.")) == "What its owner is told."

@@ -114,6 +114,22 @@ async def stays_stopping(person: Person, **what: Any) -> None:
     await person.assert_whole([told])
 
 
+async def ends_by_another_hand(person: Person) -> None:
+    """The hub may never delete the pod, but an admin does."""
+    told = await person.start()
+    fault = person.fault("delete", PODS, times=ALWAYS, **no_right("delete", PODS))
+    assert await person.ask_stop() == 202
+
+    async def is_refused() -> bool:
+        return fault.seen > 0
+
+    await eventually(is_refused)
+    await person.delete_pod()
+    await person.assert_gone()
+    person.place.api.remove(fault)
+    await person.assert_whole([told])
+
+
 async def is_told_what_stays(person: Person) -> None:
     """The start fails, its pod is there and may not be deleted: the person reads both before it is gone."""
     person.fault("create", PODS, is_answer_lost=True)
@@ -166,6 +182,7 @@ SCENARIOS: Final[Mapping[str, Callable[[Person], Awaitable[None]]]] = {
     "c403del": partial(stays_stopping, **no_right("delete", PODS)),
     "c401del": partial(stays_stopping, **STRANGER),
     "c400del": partial(stays_stopping, **REFUSED),
+    "c403gone": ends_by_another_hand,
     "c403clean": is_told_what_stays,
 }
 

@@ -176,6 +176,12 @@ class Person:
         """Give every pod of this person, also those that end."""
         return await self._list("pods", "hub.jupyter.org/username")
 
+    async def delete_pod(self) -> None:
+        """Delete this person's only pod, past the hub."""
+        (pod,) = await self.pods()
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        (await self.place.admin.delete(f"/api/v1/namespaces/{namespace}/pods/{name}")).ok()
+
     async def claims(self) -> list[Json]:
         """Give every claim of this person."""
         return await self._list("persistentvolumeclaims", "knada.nav.no/user")

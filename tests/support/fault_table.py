@@ -182,6 +182,13 @@ ROWS: Final = (
     Row(CALLS, "c400del", "the pod is deleted: a webhook of the cluster says no", _STOPS_LONGER, _KEPT),
     Row(
         CALLS,
+        "c403gone",
+        "the pod is deleted: 403, and somebody else deletes it",
+        _STOPS_LONGER,
+        "The hub sees that at its next try, at most half a minute later, and forgets the server.",
+    ),
+    Row(
+        CALLS,
         "c403clean",
         "what is left of a start that failed may not be deleted: 403",
         "… Kubernetes does not stop the server in namespace …: the hub has no right to stop servers there. "
