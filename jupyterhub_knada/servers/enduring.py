@@ -17,6 +17,7 @@ from tornado.web import HTTPError
 
 from jupyterhub_knada.errors import KnadaError
 from jupyterhub_knada.servers.hidden_values import HiddenValues
+from jupyterhub_knada.servers.hub_end import StoredServer, is_hub_ending
 from jupyterhub_knada.servers.patience import (
     UNANSWERED,
     ask_patiently,
@@ -33,7 +34,7 @@ from jupyterhub_knada.servers.telling import LOOK_AGAIN_SECONDS, TellingKubeSpaw
 from jupyterhub_knada.servers.watching import PodsUnseenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 _IS_FINAL: Final[ContextVar[bool]] = ContextVar("_IS_FINAL", default=False)
 """Whether JupyterHub forgets the server when this stop ends, however it ends."""
@@ -55,6 +56,8 @@ class EnduringKubeSpawner(TellingKubeSpawner):
     """The last start has asked for a pod, or was made by an earlier hub."""
     _why_not_stopped = ""
     """What the cluster has against the deletion that it is asked for, in words; else empty."""
+    _outliving: StoredServer | None = None
+    """What is stored of the server, where the hub ends before its pod is deleted."""
 
     async def poll(self) -> int | None:
         """Tell whether the server runs (None) or how it ended; what is not known runs as far as known.
@@ -63,7 +66,9 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         an exception for a server that has ended.
         """
         try:
-            status: int | None = await super().poll()
+            # JupyterHub looks at each server that it stops as it ends.
+            async with asyncio.timeout(self.k8s_api_request_retry_timeout if is_hub_ending() else None):
+                status: int | None = await super().poll()
         except UNANSWERED as error:
             self.log.warning("Server of %s cannot be looked at: %s", self._log_name, self._name_error(error))
             return None
@@ -137,14 +142,30 @@ class EnduringKubeSpawner(TellingKubeSpawner):
 
         Source: JupyterHub 5.3-6.1, user.py `stop`.
         """
-        if await self._has_nothing_to_stop():
-            return
         final = _IS_FINAL.set(not now)
+        stored = None if now else StoredServer.of(self.orm_spawner)
         try:
+            if await self._has_nothing_to_stop():
+                return
             await super().stop(now)
+        except BaseException:
+            self._outliving = stored if is_hub_ending() else None
+            raise
         finally:
             _IS_FINAL.reset(final)
         self._may_have_pod = False
+
+    def clear_state(self) -> None:
+        """Forget the server; one that outlives the hub is stored again instead, for the next hub.
+
+        Source: JupyterHub 5.3-6.1, user.py `stop`: whatever ends it, be it the end of the hub, the server is
+        taken out of the database, then this is called, then `get_state`, whose result is stored.
+        """
+        if self._outliving is None:
+            super().clear_state()  # type: ignore[no-untyped-call]
+            return
+        self._outliving.put_back(self.orm_spawner)
+        self.log.warning("%s is there when the hub ends; the next hub knows it", self._named_pod())
 
     async def _has_nothing_to_stop(self) -> bool:
         """Wait until the pod can be seen, or tell that there cannot be one to stop.
@@ -155,8 +176,22 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         is_over = self._start_future is None or self._start_future.done()
         if not self._has_asked and is_over and not (self.pod_reflector and self._seen_pod()):
             return True
-        await ask_patiently(self._start_watching_pods, None, self._log_silence, _is_unseen)
+        await self._ask_to_the_end(self._start_watching_pods, self._log_silence, _is_unseen)
         return False
+
+    async def _ask_to_the_end(
+        self,
+        call: Callable[[], Awaitable[object]],
+        tell: Callable[[BaseException], None],
+        passes: Callable[[BaseException], bool],
+    ) -> None:
+        """Make a call until it is answered; where the hub ends, for a while: JupyterHub waits for it."""
+        if not is_hub_ending():
+            await ask_patiently(call, None, tell, passes)
+            return
+        seconds = self.k8s_api_request_retry_timeout
+        async with asyncio.timeout(seconds):
+            await ask_patiently(call, seconds, tell)
 
     async def _make_delete_pod_request(
         self, pod_name: str, delete_options: Any, grace_seconds: int, request_timeout: float
@@ -186,7 +221,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
                 self.log.info("%s is gone, somebody else has deleted it", self._named_pod())
 
         passes = is_unanswered if _IS_FINAL.get() else is_passing
-        await ask_patiently(ask, None, self._log_not_deleted, passes)
+        await self._ask_to_the_end(ask, self._log_not_deleted, passes)
         return True
 
     async def _is_there(self) -> bool | None:

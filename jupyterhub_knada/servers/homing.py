@@ -194,12 +194,15 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         namespace and the claim of the last start as they are.
         """
         self._remember()
+        if self._outliving is not None:
+            super().clear_state()
+            return
         self._hub_layer.restore(self)
         self._is_restored = True
         self._plan = None
         # Private to KubeSpawner; see `_find_home`.
         self._pvc_exists = self._home_is_there = False
-        super().clear_state()  # type: ignore[no-untyped-call]
+        super().clear_state()
 
     def _remember(self) -> None:
         """Keep where the home is, once it is known to be there: a claim that was never made is not missed."""

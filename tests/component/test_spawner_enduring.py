@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from jupyterhub.app import JupyterHub
+from jupyterhub.user import User
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
 
@@ -17,7 +21,6 @@ from jupyterhub_knada.servers.telling import PodRefusedError
 from jupyterhub_knada.servers.watching import PodsUnseenError
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import AsyncIterator
 
     from jupyterhub_knada.servers.spawner import KnadaSpawner
@@ -233,6 +236,70 @@ async def _last_told(spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(KubeSpawner, "progress", nothing)
     spawner._stop_pending = True
     return [str(step["message"]) async for step in spawner.progress()][-1]
+
+
+@pytest.fixture
+async def _ending_hub() -> AsyncIterator[None]:
+    """Let a hub be about to end: it waits for its servers to be stopped."""
+    cleanup = asyncio.Event().wait
+    hub: Any = SimpleNamespace(log=logging.getLogger("ending"), cleanup=cleanup)
+    ending = asyncio.create_task(JupyterHub.shutdown_cancel_tasks(hub))  # type: ignore[no-untyped-call]
+    yield
+    ending.cancel()
+    await asyncio.wait([ending])
+
+
+@pytest.mark.usefixtures("_ending_hub")
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [pytest.param(403, range(1, 2), id="refused"), pytest.param(503, range(2, 99), id="not answered")],
+)
+async def test_stop_at_the_end_of_the_hub_is_given_up(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, answer: int, refused: range
+) -> None:
+    """JupyterHub waits for it, and would be killed: a no is a no, and no answer is asked for in bounds."""
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.answers = [_no(answer)] * 99
+    spawner.k8s_api_request_retry_timeout = 1
+    with pytest.raises(ApiException):
+        await spawner.stop()
+    assert cluster.refused in refused
+    assert cluster.deleted == 0
+
+
+@pytest.mark.usefixtures("_ending_hub")
+async def test_stop_at_the_end_of_the_hub_does_not_wait_for_rights(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor for a watch that nothing is heard of."""
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.looks = [_UNSEEN]
+    with pytest.raises(PodsUnseenError):
+        await spawner.stop()
+
+    async def hear_nothing(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(KubeSpawner, "_start_watching_pods", hear_nothing)
+    spawner.k8s_api_request_retry_timeout = 0
+    assert await spawner.poll() is None
+    with pytest.raises(TimeoutError):
+        await spawner.stop()
+    assert (cluster.refused, cluster.deleted) == (0, 0)
+
+
+def test_end_of_a_hub_still_begins_in_one_place() -> None:
+    """A signal and a request both begin it in a task, which is how we know of it."""
+    assert "asyncio.ensure_future(self.shutdown_cancel_tasks(s))" in inspect.getsource(JupyterHub.init_signal)
+    assert "add_callback(self.shutdown_cancel_tasks)" in inspect.getsource(JupyterHub.stop)
+
+
+def test_stop_that_fails_still_forgets_the_server_before_its_state() -> None:
+    """What outlives the hub is stored again in between, and is what is committed last."""
+    _, _, source = inspect.getsource(User.stop).partition("finally:")
+    marks = ["spawner.server = None", "spawner.clear_state()", "spawner.get_state()", "self.db.commit()"]
+    places = [source.rindex(mark) for mark in marks]
+    assert places == sorted(places)
 
 
 SECRET = "very-secret-value"

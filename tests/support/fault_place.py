@@ -39,7 +39,7 @@ _LOOK_SECONDS = 0.2
 _CONFIG = """
 import sys
 from jupyterhub_knada.hub_config import configure
-c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state"]
+c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state", "shutdown"]
 demo = "jupyterhub_knada.KnadaDemoAuthenticator"
 configure(c, teams_dir="teams", authenticator=demo, culler=False)
 c.JupyterHub.authenticator_class = "dummy"

@@ -11,6 +11,7 @@ from typing import Final
 
 CALLS: Final = "A call to the API server fails"
 HUB: Final = "The hub is killed and started again"
+END: Final = "The hub is told to end"
 CLUSTER: Final = "A watch, the API server or a node goes away"
 MEETINGS: Final = "Something is in the way"
 
@@ -76,6 +77,9 @@ _ADOPTED: Final = "The hub finds the pod where it wrote down that it would be; t
 _STOPPED: Final = "The server is stopped."
 _FORGOTTEN: Final = "The hub sees that the pod is gone or going, and forgets the server; the home stays."
 
+_KNOWN_AGAIN: Final = (
+    "The hub ends all the same and writes into its log which pod is there; the next hub knows the server."
+)
 _RESUMED: Final = "The hub goes on from the last change that it saw."
 
 ROWS: Final = (
@@ -286,6 +290,20 @@ ROWS: Final = (
     Row(HUB, "hdela", "the pod was deleted, the hub has no answer yet", _STOPPED, _FORGOTTEN),
     Row(HUB, "hending", "the pod takes its time to end", _STOPPED, _FORGOTTEN),
     Row(HUB, "hstore", "the pod is gone, nothing is stored yet", _STOPPED, _FORGOTTEN),
+    Row(
+        END,
+        "eterm",
+        "SIGTERM, while a pod may not be deleted: 403",
+        "The server runs on; to stop it, ask again.",
+        _KNOWN_AGAIN,
+    ),
+    Row(
+        END,
+        "eall",
+        "`cleanup_servers`, while a pod may not be deleted: 403",
+        "The server runs on; to stop it, ask again.",
+        _KNOWN_AGAIN,
+    ),
     Row(CLUSTER, "wstart", "every watch is cut in mid-start", "Nothing.", _RESUMED),
     Row(CLUSTER, "wstop", "every watch is cut in mid-stop", "Nothing.", _RESUMED),
     Row(

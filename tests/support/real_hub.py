@@ -131,6 +131,11 @@ class HubProcess:
             self._process.send_signal(number)
         await self._process.wait()
 
+    async def ended(self) -> None:
+        """Wait until it has ended, as it was told to in another way."""
+        if self._process is not None:
+            await self._process.wait()
+
 
 @asynccontextmanager
 async def running_hub(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fault_table import CALLS, CLUSTER, HUB, MEETINGS, ROWS, render, rows_of
+from tests.support.fault_table import CALLS, CLUSTER, END, HUB, MEETINGS, ROWS, render, rows_of
 
 PAGE = Path(__file__).parents[2] / "docs/explanation/what-happens-when.md"
 TABLE = re.compile(r"(?<=<!-- made from tests/support/fault_table.py -->\n).*(?=<!-- end -->)", re.DOTALL)
@@ -16,6 +16,7 @@ MODULES = {
     CALLS: "test_faults_calls",
     MEETINGS: "test_faults_meetings",
     HUB: "test_faults_hub",
+    END: "test_faults_end",
     CLUSTER: "test_faults_cluster",
 }
 
