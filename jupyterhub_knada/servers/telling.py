@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LOOK_AGAIN_SECONDS: Final = 1.0
 """As often as KubeSpawner looks for new events."""
 _UNSCHEDULED: Final = "FailedScheduling"
+_TO_THE_SECOND: Final = len("2026-11-21T12:00:05")
 
 
 class StartTimedOutError(TimeoutError):
@@ -190,11 +191,12 @@ class TellingKubeSpawner(WatchingKubeSpawner):
 
 
 def _event_time(event: dict[str, Any]) -> str:
-    """Give the time that an event is sorted by: as text, as all are RFC 3339 in UTC.
+    """Give the second that an event is sorted by: as text, as all are RFC 3339 in UTC.
 
-    Some have microseconds, others whole seconds, whose `Z` would come after a `.`: it is left out.
+    Some have microseconds, others whole seconds. Those of one second stay in the order in which they came:
+    `progress` tells by number what comes, and would never tell what is sorted before what was told.
     """
     times = (event.get(key) for key in ("lastTimestamp", "eventTime", "firstTimestamp"))
     made = (event.get("metadata") or {}).get("creationTimestamp")
     time = next((time for time in times if time), made) or ""
-    return str(time).removesuffix("Z")
+    return str(time)[:_TO_THE_SECOND]

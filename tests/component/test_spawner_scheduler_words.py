@@ -42,12 +42,12 @@ class _Place:
 
         monkeypatch.setattr(spawner, "_start_watching_events", watch)
 
-    def happens(self, number: int, reason: str, message: str) -> None:
-        """Add an event."""
+    def happens(self, number: int, reason: str, message: str, time: str = "") -> None:
+        """Add an event, of the second that its number is, or of a time."""
         self._events[str(number)] = {
             "metadata": {"uid": str(number)},
             "involvedObject": {"name": self.spawner.pod_name},
-            "eventTime": f"2026-11-21T12:00:{number:02}Z",
+            "eventTime": time or f"2026-11-21T12:00:{number:02}Z",
             "reason": reason,
             "message": message,
             "type": "Warning",
@@ -133,6 +133,23 @@ async def test_progress_tells_no_event_before_its_turn(
     assert [step["raw_event"]["reason"] for step in steps] == ["Scheduled", "Pulled", "Created", "Started"]
     bar = [step["progress"] for step in steps]
     assert bar == sorted(bar)
+
+
+async def test_progress_tells_a_later_event_whose_time_is_less_exact(
+    place: _Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler writes microseconds, then the kubelet whole seconds: each is told, and once."""
+    monkeypatch.setattr(telling, "LOOK_AGAIN_SECONDS", 0.01)
+    start = place.spawner._start_future = asyncio.get_running_loop().create_future()
+    place.happens(1, "Scheduled", "Successfully assigned a/b to c", "2026-11-21T12:00:05.900000Z")
+    reasons: list[str] = []
+    async with asyncio.timeout(30):
+        async for step in place.spawner.progress():
+            reasons.append(step["raw_event"]["reason"])
+            if not start.done():
+                place.happens(2, "Pulled", "Pulled", "2026-11-21T12:00:05Z")
+                start.set_result("")
+    assert reasons == ["Scheduled", "Pulled"]
 
 
 async def test_pauses_are_told_and_steps_closed() -> None:

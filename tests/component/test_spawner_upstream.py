@@ -349,13 +349,13 @@ async def test_events_without_times_are_told_in_order(
 async def test_events_with_times_of_different_precision_are_told_in_order(
     spawners: Spawners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As plain text, `:05Z` would come after `:05.9Z`."""
+    """A time without a fraction may be any in its second: there, what came first is told first."""
     spawners.write(alfa=TEAM)
     spawner = spawners.make()
     times = {
-        "b": {"eventTime": "2026-11-21T12:00:05.900000Z"},
-        "a": {"lastTimestamp": "2026-11-21T12:00:05Z"},
         "c": {"lastTimestamp": "2026-11-21T12:00:06Z"},
+        "a": {"eventTime": "2026-11-21T12:00:05.900000Z"},
+        "b": {"lastTimestamp": "2026-11-21T12:00:05Z"},
     }
     about = {"name": spawner.pod_name}
     events = {uid: {"metadata": {"uid": uid}, "involvedObject": about, **time} for uid, time in times.items()}
