@@ -68,24 +68,28 @@ class EventWatch:
 
         Args:
             pod_name: The pod, which is not there yet.
-            start: Done when the start is over. Asked again for the same one, nothing begins anew.
+            start: Done when the start is over. Asked again for the same one, nothing begins anew, and it is
+                waited for the same watch: the start's page may have asked before the start did.
             patience: Seconds to wait for the watch; without it a start goes on, and has less to tell.
 
         Side effects: opens the watch of the namespace's events, if no other start has it open.
         """
-        if start.done() or start in self._starts:
+        if start.done():
             return
-        self._starts.add(start)
-        start.add_done_callback(self._release)
-        interest = self._interests[pod_name] = _Interest()
-        if self._ending is not None:
-            self._ending.cancel()
-            self._ending = None
+        if start not in self._starts:
+            self._starts.add(start)
+            start.add_done_callback(self._release)
+            self._interests[pod_name] = _Interest()
+            if self._ending is not None:
+                self._ending.cancel()
+                self._ending = None
+        interest = self._interests[pod_name]
         watch = self._watch = self._watch or self._make()
         watch.start()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(watch.settled(), patience)
-            interest.since = _number(watch.revision)
+            # Who asked first may have gone meanwhile, as a page that is closed.
+            interest.since = interest.since or _number(watch.revision)
 
     async def stop(self) -> None:
         """End it, and wait until it has ended."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ASK_AGAIN_SECONDS: Final = 600.0
 """How often a hub that may not watch all namespaces asks whether it may by now, by two small requests."""
+MOST_QUIET_ROUNDS: Final = 12
+"""Of these, how many a namespace without pods is watched on although nobody asks for it: two hours. A start,
+which asks at its beginning, lasts one at most."""
 
 
 class PodsUnknownError(KnadaError):
@@ -32,7 +35,8 @@ class PodWatch:
 
     With the right to watch all namespaces (a ClusterRole) it is one watch, however many teams there are.
     Without it each namespace that somebody asks for gets its own. Which of the two is found out by trying,
-    and again when rights are taken or given while the hub runs.
+    and again when rights are taken or given while the hub runs. A namespace that has no pods, and that nobody
+    has asked for in a long time, is not watched any more until somebody does.
     """
 
     def __init__(
@@ -47,7 +51,8 @@ class PodWatch:
         self._client, self._label_selector, self._log = client, label_selector, log
         self._ask_again_seconds = ask_again_seconds
         self._watch_log = WatchLog("pods", log)
-        self._asked: set[str] = set()
+        self._quiet_rounds: dict[str, int] = {}
+        """Each namespace that is asked for -> rounds since it last was."""
         self._namespaces: dict[str, Watch] = {}
         self._everywhere: Watch | None = self._make(None)
         self._asking: asyncio.Task[None] | None = None
@@ -71,9 +76,8 @@ class PodWatch:
             PodsForbiddenError: the hub has no right to see them, or has it no more.
             PodsUnknownError: the watch is stopped.
         """
-        self._asked.add(namespace)
         while not self._is_stopped:
-            watch = self._everywhere or self._watch_namespace(namespace)
+            watch = self._watch_that_sees(namespace)
             watch.start()
             if is_urgent:
                 watch.try_again()
@@ -87,7 +91,7 @@ class PodWatch:
     def refresh(self, namespace: str) -> None:
         """List the pods of a namespace anew, as somebody waits for a change in vain."""
         if not self._is_stopped:
-            (self._everywhere or self._watch_namespace(namespace)).refresh()
+            self._watch_that_sees(namespace).refresh()
 
     async def stop(self) -> None:
         """End all watches, and wait until they have ended."""
@@ -119,6 +123,10 @@ class PodWatch:
         on_forbidden = self._split if namespace is None else None
         return Watch(self._client, collection, self, self._watch_log, on_forbidden=on_forbidden)
 
+    def _watch_that_sees(self, namespace: str) -> Watch:
+        self._quiet_rounds[namespace] = 0
+        return self._everywhere or self._watch_namespace(namespace)
+
     def _watch_namespace(self, namespace: str) -> Watch:
         if namespace not in self._namespaces:
             self._namespaces[namespace] = self._make(namespace)
@@ -132,15 +140,15 @@ class PodWatch:
             "The hub may not watch pods in all namespaces, so it watches those of its servers one by one"
         )
         self._everywhere = None
-        for key in [key for key in self.pods if key.partition("/")[0] not in self._asked]:
+        for key in [key for key in self.pods if key.partition("/")[0] not in self._quiet_rounds]:
             self.pods.drop(key)
-        for namespace in self._asked:
+        for namespace in self._quiet_rounds:
             self._watch_namespace(namespace).start()
         self._asking = asyncio.create_task(self._ask_again(), name="right to watch pods in all namespaces")
 
     async def _ask_again(self) -> None:
         while not await self._may_watch_everywhere():
-            pass
+            await self._end_quiet_ones()
         self._log.info(
             "The hub may watch pods in all namespaces now: one watch takes the place of the others"
         )
@@ -148,6 +156,23 @@ class PodWatch:
         self._everywhere = self._make(None)
         self._everywhere.start()
         await asyncio.gather(*(watch.stop() for watch in watches))
+        # A right that goes again is told again.
+        self._watch_log.forget_refusals()
+
+    async def _end_quiet_ones(self) -> None:
+        """End the watches of namespaces that nobody needs: their teams may have gone or moved."""
+        for namespace in self._quiet_rounds:
+            self._quiet_rounds[namespace] += 1
+        with_pods = {key.partition("/")[0] for key in self.pods}
+        for namespace in [*self._quiet_rounds.keys() - with_pods]:
+            # Somebody may ask while the one before ends, or has waited for an answer all the time.
+            is_quiet = self._quiet_rounds[namespace] > MOST_QUIET_ROUNDS
+            if is_quiet and self._namespaces[namespace].is_settled:
+                del self._quiet_rounds[namespace]
+                words = "Nobody has asked for servers in namespace %s for long, so it is not watched any more"
+                self._log.info(words, namespace)
+                # Who asks from here on gets a new watch.
+                await self._namespaces.pop(namespace).stop()
 
     async def _may_watch_everywhere(self) -> bool:
         """Wait a while, then try."""

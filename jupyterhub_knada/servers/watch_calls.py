@@ -34,6 +34,9 @@ _LONGEST_MESSAGE: Final = 300
 LONGEST_LINE: Final = 32 * 2**20
 """Bytes of one change. etcd takes objects of 1.5 MB, in which the API server writes each `<` as six letters;
 names of fields, and clusters with a higher limit, come on top. More would be too much of the hub's memory."""
+LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
+"""Longest that a server is left alone because it asks for it: no number keeps the hub blind for hours.
+Source: Kubernetes' own flow control asks for 32 s at most, its `maxRetryAfter`."""
 _BREATH_SECONDS: Final = 0.01
 """Longest that what has come is worked off without letting others on the event loop."""
 
@@ -61,7 +64,7 @@ class WatchError(KnadaError):
     def __init__(self, status: int, told: str, retry_after: float | None = None) -> None:
         self.status = status
         self.retry_after = retry_after
-        """Seconds, as the server asks; None: it does not."""
+        """Seconds, as the server asks, and at most `LONGEST_RETRY_AFTER_SECONDS`; None: it does not."""
         super().__init__(told)
 
 
@@ -267,6 +270,6 @@ def _error(code: int, status: dict[str, Any], retry_after: float | None) -> Watc
 
 def _seconds(value: object) -> float | None:
     try:
-        return max(0.0, float(str(value)))
+        return min(LONGEST_RETRY_AFTER_SECONDS, max(0.0, float(str(value))))
     except ValueError:  # a date, as HTTP allows and Kubernetes never sends, or nothing
         return None

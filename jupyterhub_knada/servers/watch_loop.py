@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from asyncio import timeout
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import ClientConnectorError, ClientError
@@ -34,6 +35,18 @@ _WELL_SECONDS: Final = 5.0
 """A watch that has been open for so long works, though nothing has happened."""
 TRANSIENT: Final = (WatchError, ClientError, OSError, TimeoutError)
 """What an API server that restarts, is overloaded or out of reach makes of a call."""
+
+_NOT_NOW: Final = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+)
+"""Answers that say nothing of what was asked: a list would get the same, or make it worse."""
+_MOST_REFUSALS: Final = 5
+"""Of a watch from one revision that never was well, before everything is listed anew."""
 
 _WORDS: Final = (
     (TimeoutError, "the API server does not answer in time"),
@@ -97,6 +110,10 @@ class WatchLog:
     def forget(self, place: str) -> None:
         """Take a place for not cut, without a word: it is watched no more, or worse is told of it."""
         self._cut.discard(place)
+
+    def forget_refusals(self) -> None:
+        """Take all places for allowed, without a word: one watch has taken the place of theirs."""
+        self._forbidden.clear()
 
     def tell_unexpected(self, place: str) -> None:
         """Say everything about an error that nobody has thought of."""
@@ -169,7 +186,10 @@ class Watch:
         self.revision: str | None = None
         """The last that was seen; None: nothing was."""
         self._has_to_list = True
+        self._is_listing = False
         self._failures = self._forgotten = self._refusals = 0
+        self._refused_revisions = 0
+        """Answers for which the revision may be to blame, since it was good for something."""
         self._settled, self._asked_again = asyncio.Event(), asyncio.Event()
         self._is_stopped = False
         self._task: asyncio.Task[None] | None = None
@@ -183,13 +203,13 @@ class Watch:
     def refresh(self) -> None:
         """List anew, as somebody waits in vain for a change: now, on a new connection.
 
-        A list that is under way is not begun again: many who ask would never let it end.
+        A list that is under way is not begun again: many who ask would never let it end. One that is only
+        waited for, after an error, is.
         """
-        if self._task is not None and not self._has_to_list:
+        if self._task is not None and not self._is_listing:
             self._task.cancel()
             self._task = None
         self._has_to_list = True
-        self.try_again()
         self.start()
 
     def try_again(self) -> None:
@@ -197,6 +217,11 @@ class Watch:
         if self.is_forbidden and self._is_running():
             self._settled.clear()
             self._asked_again.set()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nobody waits for `settled`."""
+        return self._settled.is_set()
 
     async def settled(self) -> None:
         """Wait until everything is known, or the hub is known to have no right to it, or it is stopped."""
@@ -236,6 +261,7 @@ class Watch:
                 await self._wait()
             except TRANSIENT as error:
                 self._log.tell_cut(self.collection.place, _reason(error))
+                self._doubt_revision(error)
                 await self._wait(getattr(error, "retry_after", None))
             except Exception as error:  # noqa: BLE001 - a hub that sees no change any more would be worse
                 if not isinstance(error, ValueError):
@@ -244,6 +270,13 @@ class Watch:
                 # From the same revision on, the same answer would come again.
                 self._has_to_list = True
                 await self._wait()
+
+    def _doubt_revision(self, error: Exception) -> None:
+        """List anew where a revision is refused again and again, though not as one that is forgotten."""
+        status = error.status if isinstance(error, WatchError) else 0
+        if status >= HTTPStatus.BAD_REQUEST and status not in _NOT_NOW:
+            self._refused_revisions += 1
+            self._has_to_list |= self._refused_revisions >= _MOST_REFUSALS
 
     async def _wait(self, at_least: float | None = None) -> None:
         self._failures += 1
@@ -267,11 +300,15 @@ class Watch:
         """Read everything that is there, if it is not known where to go on from."""
         if not self._has_to_list:
             return
-        if self._from_now and not self.is_loaded:
-            self.revision = await self._client.revision(self.collection)
-        else:
-            self.revision = await self._list()
-        self._has_to_list, self.is_loaded = False, True
+        self._is_listing = True
+        try:
+            if self._from_now and not self.is_loaded:
+                self.revision = await self._client.revision(self.collection)
+            else:
+                self.revision = await self._list()
+        finally:
+            self._is_listing = False
+        self._has_to_list, self.is_loaded, self._refused_revisions = False, True, 0
         self._be_allowed()
 
     async def _list(self) -> str:
@@ -317,7 +354,7 @@ class Watch:
             self._be_well()
 
     def _be_well(self) -> None:
-        self._failures = self._forgotten = self._refusals = 0
+        self._failures = self._forgotten = self._refusals = self._refused_revisions = 0
         self._log.tell_back(self.collection.place)
 
     def _be_allowed(self) -> None:

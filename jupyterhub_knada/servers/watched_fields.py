@@ -7,9 +7,12 @@ would be too much: a hub that watches all namespaces holds pods of strangers, to
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.servers.foreign_texts import MOST_KEPT, bounded
+from jupyterhub_knada.servers.homes import TEAM_KEY, USER_KEY
+from jupyterhub_knada.teams.names import RESERVED_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,8 +24,16 @@ _POD_METADATA: Final = (
     "resourceVersion",
     "creationTimestamp",
     "deletionTimestamp",
-    "labels",
 )
+_FIRST_LABELS: Final = (
+    *RESERVED_LABELS,
+    "hub.jupyter.org/username",
+    "hub.jupyter.org/servername",
+    "hub.jupyter.org/network-access-hub",
+    TEAM_KEY,
+    USER_KEY,
+)
+"""What no team file sets: kept before other labels, which the API gives sorted by their keys."""
 _POD_STATUS: Final = ("phase", "reason", "message", "hostIP", "podIP")
 _CONDITION: Final = ("type", "status", "reason", "message")
 _CONTAINER: Final = ("name", "image", "ports")
@@ -58,7 +69,16 @@ def kept_of_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
             kept_status[several] = [_pick(one, keys) for one in status[several][:MOST_KEPT]]
     containers = [_pick(container, _CONTAINER) for container in (spec.get("containers") or [])[:MOST_KEPT]]
     kept_spec = {**_pick(spec, ("nodeName",)), "containers": containers}
-    return {"metadata": _pick(pod["metadata"], _POD_METADATA), "spec": kept_spec, "status": kept_status}
+    metadata = _pick(pod["metadata"], _POD_METADATA)
+    if labels := pod["metadata"].get("labels"):
+        metadata["labels"] = bounded(_in_order(labels))
+    return {"metadata": metadata, "spec": kept_spec, "status": kept_status}
+
+
+def _in_order(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the labels, those that tell whose pod it is first; of the others at most as many as are kept."""
+    keys = (*_FIRST_LABELS, *islice(labels, MOST_KEPT))
+    return {key: labels[key] for key in keys if key in labels}
 
 
 def kept_of_event(event: Mapping[str, Any]) -> dict[str, Any]:

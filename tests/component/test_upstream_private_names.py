@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import jupyterhub.handlers.base
 import pytest
@@ -67,6 +69,18 @@ def test_reflectors_are_still_started_in_one_place() -> None:
     for method in ("_start_watching_pods", "_start_watching_events"):
         assert "self._start_reflector(" in inspect.getsource(getattr(KubeSpawner, method))
     assert "await current_reflector.first_load_future" in inspect.getsource(KubeSpawner._start_reflector)
+
+
+async def test_reflectors_are_still_told_what_to_select() -> None:
+    """Pods by `labels`, events by `fields`: what our watches ask the API server for is made of them."""
+    start = AsyncMock()
+    spawner = SimpleNamespace(component_label="x", enable_user_namespaces=False, _start_reflector=start)
+    for method in (KubeSpawner._start_watching_pods, KubeSpawner._start_watching_events):
+        await method(spawner)  # type: ignore[arg-type, no-untyped-call] # it stands for one
+    pods, events = (call.kwargs for call in start.await_args_list)
+    assert (pods["kind"], pods["labels"]) == ("pods", {"component": "x"})
+    assert (events["kind"], events["fields"]) == ("events", {"involvedObject.kind": "Pod"})
+    assert not [call.args for call in start.await_args_list if call.args]
 
 
 def test_request_by_token_is_still_marked_so() -> None:

@@ -176,6 +176,16 @@ async def test_stream_that_goes_wrong_is_told_apart(
             None,
             id="a date to come back",
         ),
+        *(
+            pytest.param(
+                web.json_response(_status(429), status=429, headers={"Retry-After": asked}),
+                WatchError,
+                "429: what it says",
+                seconds,
+                id=f"{asked} seconds",
+            )
+            for asked, seconds in [("60", 60.0), ("86400", 60.0), ("inf", 60.0), ("nan", 0.0), ("-1", 0.0)]
+        ),
         pytest.param(
             web.Response(text=f"<html>{_SECRET}", status=502),
             WatchError,
@@ -208,6 +218,16 @@ async def test_answer_that_is_a_no_is_told_apart(
     with pytest.raises(error, match=told) as refused:
         await client.list(PODS, lambda _: None)
     assert refused.value.retry_after == retry_after
+
+
+async def test_server_that_asks_for_a_day_in_mid_stream_gets_a_minute(
+    server: Server, client: WatchClient
+) -> None:
+    """As in an answer: there it stands in a header, here in the status."""
+    server.lines = [_line("ERROR", _status(429, details={"retryAfterSeconds": 86_400}))]
+    with pytest.raises(WatchError) as refused:
+        await _read(client)
+    assert refused.value.retry_after == 60
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"items": []}', '{"metadata": {}, "items": null}'])

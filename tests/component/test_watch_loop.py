@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyterhub_knada.servers import watch_loop
+from jupyterhub_knada.servers import pod_watch, watch_loop
 from jupyterhub_knada.servers.event_watch import EventWatch
 from jupyterhub_knada.servers.pod_watch import PodsForbiddenError, PodWatch
-from jupyterhub_knada.servers.watch_calls import Collection, ForbiddenError
+from jupyterhub_knada.servers.watch_calls import Collection, ForbiddenError, WatchError
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class FakeClient:
         self.revision_now = 1
         self.refuse: Callable[[Collection], Exception | None] = lambda _: None
         """What each call of a collection raises."""
+        self.refuse_revision: Callable[[str], Exception | None] = lambda _: None
+        """What a watch from a revision on raises."""
         self.asked: list[tuple[str, str | None]] = []
         """`list` or `watch`, and the namespace."""
         self.opened: list[asyncio.Queue[Change | Exception]] = []
@@ -64,6 +66,9 @@ class FakeClient:
         """Give what has come since, as the API does, and what comes."""
         del seconds
         self._ask("watch", collection)
+        error = self.refuse_revision(revision)
+        if error is not None:
+            raise error
         coming: asyncio.Queue[Change | Exception] = asyncio.Queue()
         for each in self.found:
             if int(each["metadata"]["resourceVersion"]) > int(revision):
@@ -352,3 +357,165 @@ async def test_stopped_watch_is_not_begun_again(client: FakeClient, pods: PodWat
     pods.refresh("beta")
     assert asyncio.all_tasks() == before
     assert client.count("list", None) == 1
+
+
+@pytest.mark.parametrize("is_cut", [False, True], ids=["never read", "watched before"])
+async def test_list_that_waits_for_its_time_is_begun_by_who_needs_it(
+    client: FakeClient, pods: PodWatch, *, is_cut: bool
+) -> None:
+    """The server asked for a minute, and nothing is under way: to read anew does not wait for it."""
+    if is_cut:
+        await pods.know("alfa")
+        await eventually(lambda: _is_open(client))
+    client.refuse = lambda _: WatchError(429, "429: later", 60.0)
+    knowing = asyncio.create_task(pods.know("alfa"))
+    if is_cut:
+        await client.cut(ValueError("no JSON"))
+    asked = len(client.asked)
+
+    async def is_refused() -> bool:
+        return len(client.asked) > asked
+
+    await eventually(is_refused)
+    client.refuse = lambda _: None
+    lists = client.count("list", None)
+    pods.refresh("alfa")
+    async with asyncio.timeout(10):
+        await knowing
+
+    async def is_listed() -> bool:
+        return client.count("list", None) == lists + 1
+
+    await eventually(is_listed)
+
+
+@pytest.mark.parametrize(
+    ("status", "lists"),
+    [
+        pytest.param(400, 2, id="a revision that is none"),
+        pytest.param(504, 2, id="one that is still to come"),
+        pytest.param(429, 1, id="too much work"),
+        pytest.param(503, 1, id="no server"),
+    ],
+)
+async def test_revision_that_is_refused_again_and_again_takes_a_new_list(
+    client: FakeClient, pods: PodWatch, status: int, lists: int
+) -> None:
+    """It would be refused for ever; where the server is only busy, a list would be worse."""
+    await pods.know("alfa")
+    client.add(_pod("new", 50))
+    refused: list[str] = []
+
+    def refuse(revision: str) -> Exception | None:
+        if revision == "50" or len(refused) == 20:
+            return None
+        refused.append(revision)
+        return WatchError(status, f"{status}: no")
+
+    client.refuse_revision = refuse
+    await client.cut(OSError("cut"))
+
+    async def is_seen() -> bool:
+        return "alfa/new" in pods.pods
+
+    await eventually(is_seen)
+    assert client.count("list", None) == lists
+    assert len(refused) == (5 if lists == 2 else 20)
+
+
+async def test_right_that_is_lost_twice_is_told_twice(
+    client: FakeClient, pods: PodWatch, lines: pytest.LogCaptureFixture
+) -> None:
+    """Between the two it came by the right to all namespaces, so that nobody asked for that of one."""
+    pods._ask_again_seconds = 0.01
+    client.refuse = _no(None, "alfa")
+    with pytest.raises(PodsForbiddenError):
+        await pods.know("alfa")
+    client.refuse = lambda _: None
+    await _told(lines, "may watch pods in all namespaces now")
+    await pods.know("alfa")
+    client.refuse = _no(None, "alfa")
+    await client.cut(OSError("cut"))
+    await _told(lines, "The hub may not watch pods in namespace alfa", 2)
+
+
+def _watched() -> set[str]:
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    return {name for name in names if name.startswith("watch of pods")}
+
+
+async def test_namespace_that_nobody_needs_is_watched_no_more(
+    client: FakeClient, pods: PodWatch, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a pod is, or somebody asks, the watch stays, and where one ended, it begins anew when asked."""
+    monkeypatch.setattr(pod_watch, "MOST_QUIET_ROUNDS", 3)
+    pods._ask_again_seconds = 0.001
+    client.add(_pod("a", 2))
+    client.refuse = _no(None, "gone")
+    with pytest.raises(PodsForbiddenError):
+        await pods.know("gone")
+    client.refuse = _no(None, "gone", "beta")
+    with pytest.raises(PodsForbiddenError):
+        await pods.know("beta")
+    await pods.know("alfa")
+    quiet: dict[str, int] = {}
+
+    async def has_ended() -> bool:
+        with contextlib.suppress(PodsForbiddenError):
+            await pods.know("beta")
+        quiet.update(pods._quiet_rounds)
+        return quiet["alfa"] > 20
+
+    await eventually(has_ended)
+    assert _watched() == {f"watch of pods in namespace {name}" for name in ("alfa", "beta")}
+    await _told(lines, "Nobody has asked for servers in namespace gone for long")
+    client.refuse = _no(None)
+    await pods.know("gone")
+    assert client.count("watch", "gone") == 1
+    assert "alfa/a" in pods.pods
+
+
+async def test_namespace_that_somebody_waits_for_is_watched_on(
+    client: FakeClient, pods: PodWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API server answers nothing for hours: that is not the time to forget who asked."""
+    monkeypatch.setattr(pod_watch, "MOST_QUIET_ROUNDS", 1)
+    pods._ask_again_seconds = 0.001
+    client.refuse = _no(None)
+    client.may_list.clear()
+    knowing = asyncio.create_task(pods.know("alfa"))
+
+    async def has_been_long() -> bool:
+        return pods._quiet_rounds.get("alfa", 0) > 10
+
+    await eventually(has_been_long)
+    client.may_list.set()
+    async with asyncio.timeout(10):
+        await knowing
+    assert client.count("list", "alfa") == 1
+
+
+async def test_second_to_ask_for_events_waits_for_the_same_watch(
+    client: FakeClient, events: EventWatch
+) -> None:
+    """A start's page asks first; the start makes no pod before the watch knows from when on."""
+    client.revision_now = 7
+    may_ask = asyncio.Event()
+    revision = client.revision
+
+    async def ask(collection: Collection) -> str:
+        await may_ask.wait()
+        return await revision(collection)
+
+    client.revision = ask  # type: ignore[method-assign] # it answers later
+    start = asyncio.get_running_loop().create_future()
+    page, starting = (asyncio.create_task(events.begin("mine", start, patience=10)) for _ in range(2))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not starting.done()
+    page.cancel()
+    may_ask.set()
+    await starting
+    events.put(_event("earlier", 7, "mine"))
+    events.put(_event("now", 8, "mine"))
+    assert set(events.resources) == {"alfa/now"}

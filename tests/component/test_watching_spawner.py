@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
@@ -17,11 +18,14 @@ from kubespawner.spawner import KubeSpawner
 from traitlets.config import Config
 
 from jupyterhub_knada.servers.telling import TellingKubeSpawner
+from jupyterhub_knada.servers.watched_fields import kept_of_pod
 from jupyterhub_knada.servers.watching import PodsUnseenError, WatchingKubeSpawner
 from tests.support.backends import EMBEDDED, Backend, running
 from tests.support.fake_node import fake_node
 from tests.support.faulty_api import Fault, FaultyApi
 from tests.support.hub_watches import LOG, count_calls, count_open
+from tests.support.spawners import Group, User
+from tests.support.team_files import SEED
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.kubernetes_api import KubernetesApi
+    from tests.support.spawners import Spawners
 
 _SECONDS = 30
 
@@ -239,3 +244,14 @@ def test_reflectors_are_found_where_ours_are_put() -> None:
         source = inspect.getsource(getattr(KubeSpawner, name).fget)
         assert "self.__class__.reflectors.get(key, None)" in source
     assert "return (kind, self.namespace)" in inspect.getsource(KubeSpawner._get_reflector_key)
+
+
+async def test_labels_that_the_hub_sets_are_seen_however_many_a_team_adds(spawners: Spawners) -> None:
+    """Upstream's and ours, none of which a team can push out of what is kept of a pod."""
+    added = {f"a{number:03}": "x" for number in range(100)}
+    spawners.write(None, alfa=f"{SEED}labels: {json.dumps(added)}\n")
+    pod, _ = await spawners.start(spawners.make(User(groups=[Group("alfa")])), {})
+    labels = dict(sorted(pod["metadata"]["labels"].items()))
+    pod["metadata"] = {"name": "p", "namespace": "n", "labels": labels}
+    assert added.keys() < labels.keys()
+    assert kept_of_pod(pod)["metadata"]["labels"].keys() >= labels.keys() - added.keys()

@@ -82,6 +82,16 @@ def test_pod_keeps_what_is_read_and_no_token() -> None:
     assert "very-secret" not in json.dumps(kept)
 
 
+def test_labels_that_tell_whose_pod_it_is_are_kept_before_all_others() -> None:
+    """The API gives them sorted, and a team file may set as many as it likes that come before."""
+    others = {f"a{number:03}": "x" for number in range(1000)}
+    labels = {**others, "component": "singleuser-server", "team": "alfa", "knada.nav.no/user": "e152435"}
+    kept = kept_of_pod({"metadata": {"name": "p", "namespace": "n", "labels": labels}})["metadata"]["labels"]
+    assert len(kept) == MOST_KEPT
+    assert kept.items() <= labels.items()
+    assert kept.keys() >= labels.keys() - others.keys()
+
+
 @pytest.mark.parametrize("status", [{}, {"status": None}, {"status": {"containerStatuses": None}}])
 def test_pod_that_says_little_is_kept_all_the_same(status: dict[str, Any]) -> None:
     """A pod has no status at first; nulls are as good as nothing."""
