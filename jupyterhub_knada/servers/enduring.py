@@ -47,6 +47,13 @@ class StartFailedError(ToldError):
         super().__init__(status, told)
 
 
+class StopFailedError(ToldError):
+    """Raised where the hub ends and may not stop a server first."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(HTTPStatus.BAD_GATEWAY, f"Kubernetes does not stop the server: {answer}.")
+
+
 class EnduringKubeSpawner(TellingKubeSpawner):
     """KubeSpawner that asks again, and knows which pod may be there."""
 
@@ -148,8 +155,11 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             if await self._has_nothing_to_stop():
                 return
             await super().stop(now)
-        except BaseException:
+        except BaseException as error:
             self._outliving = stored if is_hub_ending() else None
+            if isinstance(error, ApiException) and not now:
+                # JupyterHub writes what it is given into its log, the API's raw reply with it.
+                raise StopFailedError(name_answer(error)) from None
             raise
         finally:
             _IS_FINAL.reset(final)

@@ -16,6 +16,7 @@ from jupyterhub.user import User
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
 
+from jupyterhub_knada.servers.enduring import StopFailedError
 from jupyterhub_knada.servers.pod_watch import PodsForbiddenError
 from jupyterhub_knada.servers.telling import PodRefusedError
 from jupyterhub_knada.servers.watching import PodsUnseenError
@@ -261,8 +262,9 @@ async def test_stop_at_the_end_of_the_hub_is_given_up(
     cluster = _Cluster(monkeypatch, spawner)
     cluster.answers = [_no(answer)] * 99
     spawner.k8s_api_request_retry_timeout = 1
-    with pytest.raises(ApiException):
+    with pytest.raises(StopFailedError) as failed:
         await spawner.stop()
+    assert str(failed.value).endswith(f"(Kubernetes does not stop the server: {answer} No.)")
     assert cluster.refused in refused
     assert cluster.deleted == 0
 

@@ -75,6 +75,13 @@ async def play_rows(rows: Sequence[Row], place: Place, _: object) -> Outcomes:
     return await play(SCENARIOS, people, end_and_start, stop_all_and_start)
 
 
+async def test_hub_that_ends_writes_no_raw_reply(place: Place, outcomes: Mapping[str, object]) -> None:
+    """JupyterHub logs whatever ends a stop then."""
+    assert outcomes
+    assert "is there when the hub ends; the next hub knows it" in place.hub.log
+    assert "HTTP response" not in place.hub.log
+
+
 @pytest.mark.parametrize("row", rows_of(END), ids=str)
 async def test_hub_that_is_told_to_end_ends_and_loses_nothing(
     outcomes: Mapping[str, BaseException | None], row: Row
