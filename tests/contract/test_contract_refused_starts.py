@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tornado.web import HTTPError
 
+from jupyterhub_knada.servers import patience
 from tests.support.live_spawners import live_spawners
 from tests.support.manifests import container
 from tests.support.shipped_rights import (
@@ -132,6 +134,36 @@ async def test_start_that_pod_security_forbids_is_told_in_words(
         told = "the pod security level restricted forbids part of it"
         sentence = f"Kubernetes does not take the server in namespace {namespace}: {told}. {_ADMINS}"
         assert await _told(spawners) == (409, sentence)
+
+
+async def test_stop_in_a_namespace_that_is_gone_ends_when_it_is_made_again(
+    backend: Backend,
+    api: KubernetesApi,
+    hub: KubernetesApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A hub that was down meanwhile is told 403 there; with its rights it sees that there is no pod."""
+    monkeypatch.setattr(patience, "_RARE_WAIT", lambda _: 0.2)
+    async with _team(backend, api, hub, tmp_path) as (spawners, namespace):
+        path = f"/api/v1/namespaces/{namespace}"
+        await api.delete(path)
+        await api.until(path, lambda found: found is None)
+        await until_it_holds(hub, Right("pods", "watch"), namespace, is_given=False)
+        before = {"pod_name": f"jupyter-{OWNER}", "namespace": namespace, "knada": {"version": 1}}
+        spawner = spawners.make(OWNER, state=before)
+        assert (spawner.namespace, await spawner.poll()) == (namespace, None)
+        stop = asyncio.create_task(spawner.stop())
+
+        async def is_told() -> bool:
+            return f"asked again for {spawner._log_name}: The hub cannot see servers" in caplog.text
+
+        await eventually(is_told)
+        assert not stop.done()
+        await apply(api, read_manifest("team-namespace.yaml", namespace))
+        await stop
+        assert await spawner.poll() == 1
 
 
 async def test_start_in_a_namespace_that_nobody_prepared_is_told_in_words(
