@@ -73,9 +73,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         an exception for a server that has ended.
         """
         try:
-            # JupyterHub looks at each server that it stops as it ends.
-            async with asyncio.timeout(self.k8s_api_request_retry_timeout if is_hub_ending() else None):
-                status: int | None = await super().poll()
+            status = await self._poll_in_time()
         except UNANSWERED as error:
             self.log.warning("Server of %s cannot be looked at: %s", self._log_name, self._name_error(error))
             return None
@@ -87,6 +85,17 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             # the server to answer.
             return 1
         return status
+
+    async def _poll_in_time(self) -> int | None:
+        """Look until the pods are known; where the hub ends, for a while: it looks at what it stops."""
+        while True:
+            limit = asyncio.timeout(max(1, self.k8s_api_request_retry_timeout))
+            try:
+                async with limit:
+                    return await super().poll()
+            except TimeoutError:
+                if not limit.expired() or is_hub_ending(stale_seconds=1):
+                    raise
 
     def _is_ending(self) -> bool:
         pod = self._seen_pod()

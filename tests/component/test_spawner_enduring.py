@@ -16,7 +16,9 @@ from jupyterhub.user import User
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
 
+from jupyterhub_knada.servers import enduring
 from jupyterhub_knada.servers.enduring import StopFailedError
+from jupyterhub_knada.servers.hub_end import is_hub_ending
 from jupyterhub_knada.servers.pod_watch import PodsForbiddenError
 from jupyterhub_knada.servers.telling import PodRefusedError
 from jupyterhub_knada.servers.watching import PodsUnseenError
@@ -288,6 +290,41 @@ async def test_stop_at_the_end_of_the_hub_does_not_wait_for_rights(
     with pytest.raises(TimeoutError):
         await spawner.stop()
     assert (cluster.refused, cluster.deleted) == (0, 0)
+
+
+async def test_look_at_a_server_asks_for_the_end_of_the_hub_only_when_it_takes_long(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands are looked at, and finding out goes through thousands of tasks."""
+    looks: list[str] = []
+
+    async def hear_late(*_: Any, **__: Any) -> int:
+        looks.append("pods")
+        if len(looks) == 1:
+            await asyncio.Event().wait()
+        return 1
+
+    def look(**_: Any) -> bool:
+        looks.append("hub")
+        return False
+
+    monkeypatch.setattr(KubeSpawner, "poll", hear_late)
+    monkeypatch.setattr(enduring, "is_hub_ending", look)
+    spawner.k8s_api_request_retry_timeout = 0
+    assert [await spawner.poll(), await spawner.poll()] == [1, 1]
+    assert looks == ["pods", "hub", "pods", "pods"]
+
+
+async def test_end_of_a_hub_is_looked_for_once_where_an_older_answer_will_do() -> None:
+    """What was just found out counts for a moment, and an end for good."""
+    assert not is_hub_ending()
+    hub: Any = SimpleNamespace(log=logging.getLogger("ending"), cleanup=asyncio.Event().wait)
+    ending = asyncio.create_task(JupyterHub.shutdown_cancel_tasks(hub))  # type: ignore[no-untyped-call]
+    assert not is_hub_ending(stale_seconds=60)
+    assert is_hub_ending()
+    ending.cancel()
+    await asyncio.wait([ending])
+    assert is_hub_ending()
 
 
 def test_end_of_a_hub_still_begins_in_one_place() -> None:
