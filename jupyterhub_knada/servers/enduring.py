@@ -72,8 +72,11 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         Source: `KubeSpawner.poll`, 7.1. JupyterHub 5.3-6.1 stops a server only where this is None, and takes
         an exception for a server that has ended.
         """
+        # JupyterHub looks at each server that it stops as it ends.
+        is_hurried = self.pending == "stop" and is_hub_ending()
         try:
-            status = await self._poll_in_time()
+            async with asyncio.timeout(self.k8s_api_request_retry_timeout if is_hurried else None):
+                status: int | None = await super().poll()
         except UNANSWERED as error:
             self.log.warning("Server of %s cannot be looked at: %s", self._log_name, self._name_error(error))
             return None
@@ -85,17 +88,6 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             # the server to answer.
             return 1
         return status
-
-    async def _poll_in_time(self) -> int | None:
-        """Look until the pods are known; where the hub ends, for a while: it looks at what it stops."""
-        while True:
-            limit = asyncio.timeout(max(1, self.k8s_api_request_retry_timeout))
-            try:
-                async with limit:
-                    return await super().poll()
-            except TimeoutError:
-                if not limit.expired() or is_hub_ending(stale_seconds=1):
-                    raise
 
     def _is_ending(self) -> bool:
         pod = self._seen_pod()

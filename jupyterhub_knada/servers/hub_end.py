@@ -12,34 +12,28 @@ if TYPE_CHECKING:
 
 _ENDING: Final = "JupyterHub.shutdown_cancel_tasks"
 _COLUMNS: Final = ("proto", "ip", "port", "base_url", "cookie_name")
+_ending_loop: asyncio.AbstractEventLoop | None = None
+"""The event loop of a hub that was found to end: what ends does not begin again."""
 
 
-_looked: tuple[asyncio.AbstractEventLoop | None, float, bool] = (None, 0.0, False)
-"""For which event loop it was looked last, when, and what was found."""
-
-
-def is_hub_ending(*, stale_seconds: float = 0.0) -> bool:
+def is_hub_ending() -> bool:
     """Tell whether the hub that this event loop belongs to is on its way out.
 
-    Looks through all tasks, a millisecond where thousands of servers are looked at.
-
-    Args:
-        stale_seconds: An answer that is not older will do.
+    Looks through all tasks until it is, a millisecond where there are thousands: for what is rare.
 
     Source: JupyterHub 5.3-6.1, app.py: a signal, and `POST /shutdown`, begin `shutdown_cancel_tasks` in a
     task of its own. It stops all servers if `cleanup_servers` says so, waits for that without end, and
     cancels what else goes on. Nothing else tells that it has begun.
     """
-    global _looked  # noqa: PLW0603 - one process is one hub
+    global _ending_loop  # noqa: PLW0603 - one process is one hub
     loop = asyncio.get_running_loop()
-    looked_by, looked_at, was_ending = _looked
-    # What ends does not begin again.
-    if looked_by is loop and (was_ending or loop.time() - looked_at < stale_seconds):
-        return was_ending
+    if loop is _ending_loop:
+        return True
     coroutines = (task.get_coro() for task in asyncio.all_tasks())
-    is_ending = any(getattr(coroutine, "__qualname__", "") == _ENDING for coroutine in coroutines)
-    _looked = (loop, loop.time(), is_ending)
-    return is_ending
+    if any(getattr(coroutine, "__qualname__", "") == _ENDING for coroutine in coroutines):
+        _ending_loop = loop
+        return True
+    return False
 
 
 class StoredServer(NamedTuple):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.support.spawners import Spawners
 
 TEAM = "namespace: team-alfa\nusers: [e152435]\n"
-RUNS = {"metadata": {"name": "jupyter-e152435"}, "status": {"phase": "Running"}}
+RUNS = {"metadata": {"name": "jupyter-e152435"}, "status": {"phase": "Running", "containerStatuses": []}}
 _UNSEEN = PodsUnseenError("team-alfa", PodsForbiddenError("no right"))
 ENDS = {"metadata": {"name": "jupyter-e152435", "deletionTimestamp": "2026-11-21T12:00:00Z"}}
 
@@ -285,42 +285,36 @@ async def test_stop_at_the_end_of_the_hub_does_not_wait_for_rights(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(KubeSpawner, "_start_watching_pods", hear_nothing)
-    spawner.k8s_api_request_retry_timeout = 0
+    spawner.k8s_api_request_retry_timeout, spawner._stop_pending = 0, True
     assert await spawner.poll() is None
     with pytest.raises(TimeoutError):
         await spawner.stop()
     assert (cluster.refused, cluster.deleted) == (0, 0)
 
 
-async def test_look_at_a_server_asks_for_the_end_of_the_hub_only_when_it_takes_long(
-    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_stopped", [True, False], ids=["being stopped", "at rest"])
+async def test_look_at_a_server_asks_for_the_end_of_the_hub_only_where_it_is_stopped(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, *, is_stopped: bool
 ) -> None:
-    """Thousands are looked at, and finding out goes through thousands of tasks."""
-    looks: list[str] = []
+    """Thousands are looked at all the time, and finding out goes through thousands of tasks."""
+    looks = []
 
-    async def hear_late(*_: Any, **__: Any) -> int:
-        looks.append("pods")
-        if len(looks) == 1:
-            await asyncio.Event().wait()
-        return 1
-
-    def look(**_: Any) -> bool:
+    def look() -> bool:
         looks.append("hub")
         return False
 
-    monkeypatch.setattr(KubeSpawner, "poll", hear_late)
+    _Cluster(monkeypatch, spawner)
     monkeypatch.setattr(enduring, "is_hub_ending", look)
-    spawner.k8s_api_request_retry_timeout = 0
-    assert [await spawner.poll(), await spawner.poll()] == [1, 1]
-    assert looks == ["pods", "hub", "pods", "pods"]
+    spawner._stop_pending = is_stopped
+    await spawner.poll()
+    assert looks == ["hub"] * is_stopped
 
 
-async def test_end_of_a_hub_is_looked_for_once_where_an_older_answer_will_do() -> None:
-    """What was just found out counts for a moment, and an end for good."""
+async def test_end_of_a_hub_is_found_when_it_comes_and_is_one_for_good() -> None:
+    """With thousands of servers to be stopped, each asks for it."""
     assert not is_hub_ending()
     hub: Any = SimpleNamespace(log=logging.getLogger("ending"), cleanup=asyncio.Event().wait)
     ending = asyncio.create_task(JupyterHub.shutdown_cancel_tasks(hub))  # type: ignore[no-untyped-call]
-    assert not is_hub_ending(stale_seconds=60)
     assert is_hub_ending()
     ending.cancel()
     await asyncio.wait([ending])
