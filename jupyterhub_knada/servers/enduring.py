@@ -223,7 +223,8 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             try:
                 if not await delete(pod_name, delete_options, grace_seconds, request_timeout):  # type: ignore[no-untyped-call]
                     raise TimeoutError
-            except UNANSWERED:
+            except UNANSWERED as error:
+                self._note_why_not_stopped(error)
                 is_there = await self._is_there()
                 # What the watch has shown once is there or gone, and no answer to its making is awaited.
                 may_come = may_come and not is_there
@@ -232,7 +233,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
                 self.log.info("%s is gone, somebody else has deleted it", self._named_pod())
 
         passes = is_unanswered if _IS_FINAL.get() else is_passing
-        await self._ask_to_the_end(ask, self._log_not_deleted, passes)
+        await self._ask_to_the_end(ask, self._log_silence, passes)
         return True
 
     async def _is_there(self) -> bool | None:
@@ -282,8 +283,7 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             return False
         return True
 
-    def _log_not_deleted(self, error: BaseException) -> None:
-        self._log_silence(error)
+    def _note_why_not_stopped(self, error: BaseException) -> None:
         if isinstance(error, ApiException) and not is_passing(error):
             answer, (_, message) = name_answer(error), read_status(error.body)
             self._why_not_stopped = tell_stop_refusal(self.namespace, answer, message)

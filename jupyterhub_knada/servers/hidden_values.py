@@ -50,10 +50,19 @@ class HiddenValues:
         """
         text = text[:LONGEST_READ]
         forms = {on_one_line(form) for value in self._values for form in _forms(value)}
-        for form in sorted(forms, key=len, reverse=True):
-            if form:
-                text = text.replace(form, "…")
+        for form in sorted(_which_may_be_in(text, forms), key=len, reverse=True):
+            text = text.replace(form, "…")
         return _TOKEN.sub("…", text)
+
+
+def _which_may_be_in(text: str, forms: Iterable[str]) -> Iterator[str]:
+    """Leave out forms of which some part is not in the text: a team can set thousands, and each is a look."""
+    parts = set(_parts(text))
+    return (form for form in forms if form and all(part in parts for part in _parts(form)))
+
+
+def _parts(text: str) -> Iterator[str]:
+    return (text[start : start + _SHORTEST_HIDDEN] for start in range(len(text) - _SHORTEST_HIDDEN + 1))
 
 
 def _forms(value: str) -> Iterator[str]:

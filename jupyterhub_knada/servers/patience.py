@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 UNANSWERED: Final = (ApiException, ClientError, OSError, TimeoutError)
 """What a call to the cluster raises where it brings nothing."""
+_MOST_TOLD: Final = 20
+"""Different errors of one call that are told: the words of an answer may have a number of their own."""
 LONGEST_LOGGED: Final = 1000
 """Characters of the API's message that are logged: a webhook may write pages."""
 LONGEST_RETRY_AFTER: Final = 60.0
@@ -83,8 +85,8 @@ async def ask_patiently(
     Args:
         call: May be made several times: what it did although its answer was lost does no harm again.
         seconds: After how long the last error is raised; None: never.
-        tell: Called with the first error of each kind that passes, for a log: two that take turns for hours
-            fill none.
+        tell: Called with each error that passes and has not been met before, for a log. Two that take turns
+            for hours fill none, nor do words that are always different: only some count.
         passes: Which errors are no answer.
 
     Raises:
@@ -99,12 +101,12 @@ async def ask_patiently(
         scattered = _SCATTERED_WAIT if is_passing(error) else _RARE_WAIT
         return max(scattered(state), _retry_after(error))
 
-    told = set()
+    told: set[tuple[object, ...]] = set()
 
     def tell_new(state: RetryCallState) -> None:
         error = _error_of(state)
-        kind = (type(error), getattr(error, "status", None))
-        if kind not in told:
+        kind = (type(error), getattr(error, "status", None), read_status(getattr(error, "body", None)))
+        if kind not in told and len(told) < _MOST_TOLD:
             told.add(kind)
             tell(error)
 

@@ -123,9 +123,9 @@ class _Cluster:
         monkeypatch.setattr(KubeSpawner, "pod_reflector", SimpleNamespace(pods=self.pods))
 
 
-def _no(status: int) -> ApiException:
+def _no(status: int, message: str = 'cannot delete resource "pods"') -> ApiException:
     error: Any = ApiException(status=status, reason="No")
-    error.body = json.dumps({"reason": "No", "message": 'cannot delete resource "pods"'})
+    error.body = json.dumps({"reason": "No", "message": message})
     return error  # type: ignore[no-any-return]
 
 
@@ -205,15 +205,46 @@ async def test_stop_of_a_pod_that_was_not_made_ends_and_of_one_that_may_come_doe
     assert (cluster.refused, cluster.deleted) == (refused, deleted)
 
 
-async def test_reason_that_comes_second_is_told(
+async def test_reason_that_comes_later_is_told(
     spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The API server was away, and is back without the hub's right: log and start page have both."""
-    _Cluster(monkeypatch, spawner).answers = [_no(503), _no(403), _no(403), _no(503)]
+    """The API server is away, a right is missing, a webhook says no: log and start page have each."""
+    right = 'pods "jupyter-x" is forbidden: User "hub" cannot delete resource "pods"'
+    webhook = 'admission webhook "freeze.example.org" denied the request: no changes on Fridays'
+    monkeypatch.setattr("jupyterhub_knada.servers.patience._RARE_WAIT", lambda _: 0.0)
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.answers = [
+        _no(503),
+        _no(403, right),
+        _no(503),
+        _no(403, right),
+        _no(403, webhook),
+        _no(403, webhook),
+    ]
     await spawner.stop()
     told = [record.getMessage() for record in _records(caplog, spawner)]
-    assert [text.partition(": ")[2][:6] for text in told] == ["503 No", "403 No"]
+    assert [text.partition(": ")[2][:16] for text in told] == [
+        "503 No: cannot d",
+        '403 No: pods "ju',
+        "403 No: admissio",
+    ]
+    assert "freeze.example.org" in await _last_told(spawner, monkeypatch)
+    cluster.answers = [_no(403, webhook), _no(403, right)]
+    cluster.pods[f"{spawner.namespace}/{spawner.pod_name}"] = RUNS
+    await spawner.stop()
     assert "the hub has no right to stop servers there" in await _last_told(spawner, monkeypatch)
+
+
+async def test_reasons_that_are_always_different_do_not_fill_the_log(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A webhook may number its answers."""
+    monkeypatch.setattr("jupyterhub_knada.servers.patience._RARE_WAIT", lambda _: 0.0)
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.answers = [_no(403, f"request {number} denied") for number in range(25)]
+    await spawner.stop()
+    assert cluster.refused == 25
+    assert len(_records(caplog, spawner)) == 20
 
 
 @pytest.mark.parametrize("is_over", [True, False], ids=["cancelled", "under way"])

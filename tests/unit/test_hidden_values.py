@@ -9,7 +9,7 @@ from jupyterhub.utils import new_token
 from kubernetes_asyncio.client import V1Container, V1EnvVar, V1ObjectMeta, V1Pod, V1PodSpec
 
 from jupyterhub_knada.servers.foreign_texts import on_one_line
-from jupyterhub_knada.servers.hidden_values import LONGEST_READ, HiddenValues
+from jupyterhub_knada.servers.hidden_values import LONGEST_READ, HiddenValues, _which_may_be_in
 
 ODD = "k<y>&\"pass\\word'7é8\n-----BEGIN KEY-----\nMIIEvQIBADAN\n"
 
@@ -80,3 +80,10 @@ def test_tokens_of_a_hub_that_was_there_before_are_hidden_by_their_form() -> Non
 def test_text_of_any_length_is_read_up_to_a_bound() -> None:
     """A webhook may write megabytes."""
     assert len(HiddenValues(["very-secret"]).take_out("x" * 3_000_000)) == LONGEST_READ
+
+
+def test_values_that_are_not_in_the_text_are_not_looked_for() -> None:
+    """A team can set thousands of variables, and each look goes through the whole text."""
+    text = "the host name aaaaaaaaaaaaaaaa-abcdefgh is too long"
+    forms = {"aaaaaaaX", "aaaaaaaY", "abcdefgh", "abcdefgX", "abcdefghi", ""}
+    assert set(_which_may_be_in(text, forms)) == {"abcdefgh"}
