@@ -270,6 +270,14 @@ def names_of(team: TeamFile) -> list[str]:
     return [profile.display_name for profile in team.profiles]
 
 
+@pytest.mark.parametrize("page", ["index", "tutorial/index", "how-to/index", "explanation/index"])
+def test_list_of_pages_names_what_the_built_site_has(page: str) -> None:
+    """An index shows its pages by links, which a repository page can follow; its toctree is hidden."""
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    links, _, tree = text.partition("```{toctree}\n:hidden:\n")
+    assert re.findall(r"\]\(([a-z0-9/-]+)\.md\)", links) == re.findall(r"^[a-z0-9/-]+$", tree, re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_page_has_one_sentence_a_line(page: Path) -> None:
     """Changes of one sentence are changes of one line."""
