@@ -189,7 +189,8 @@ ROWS: Final = (
         "c403gone",
         "the pod is deleted: 403, and somebody else deletes it",
         _STOPS_LONGER,
-        "The hub sees that at its next try, at most half a minute later, and forgets the server.",
+        "The hub sees that at its next try, at most half a minute later (a minute, where `Retry-After` asks "
+        "for it), and forgets the server.",
     ),
     Row(
         CALLS,
