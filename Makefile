@@ -29,7 +29,7 @@ oldest: $(VENV)/.dev ## Run the tests with the oldest versions that are supporte
 
 # Which real clusters: newest and oldest, or the one of KUBECONFIG or KUBEBUILDER_ASSETS where that is set.
 CLUSTERS ?= auto
-kubernetes: $(VENV)/.dev ## Get the programs of real Kubernetes clusters: 12 minutes with Go, once
+kubernetes: $(VENV)/.dev ## Get the programs of two real Kubernetes clusters: with Go, 6 minutes each, once
 	@KNADA_TEST_CLUSTERS="$(CLUSTERS)" $(BIN)/python -m tests.kubernetes get
 
 contract: kubernetes ## Run the contract suite on the embedded cluster and on real ones
