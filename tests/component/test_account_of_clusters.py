@@ -43,19 +43,19 @@ _GROUPED = ("--dist", "loadgroup", "--no-loadscope-reorder")
 _TWO = "embedded (1.2.3): 2 passed; real (1.2.3): 2 passed"
 
 
-def _run(folder: Path, words: list[str], skipped_on: str = "") -> tuple[int, str]:
-    """Run a suite on two clusters; give the exit code and what it printed."""
+def _run(folder: Path, words: list[str], skipped_on: str = "", clusters: str = "") -> tuple[int, str]:
+    """Run a suite, on two clusters if nothing else is said; give the exit code and what it wrote."""
     suite, cluster = folder / "suite", folder / "cluster"
     suite.mkdir()
     cluster.mkdir()
     (cluster / "admin.kubeconfig").touch()
     (suite / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
     (suite / "test_it.py").write_text(_TESTS.format(skipped_on=skipped_on), encoding="utf-8")
-    env = {**os.environ, "KNADA_TEST_CLUSTERS": f"real={cluster}", "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, "KNADA_TEST_CLUSTERS": clusters or f"real={cluster}", "PYTHONPATH": str(ROOT)}
     env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # loading them takes longer than the tests
     command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(folder), *words, str(suite)]
     done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("words", [[], [*_IN_TWO, *_GROUPED]], ids=["in one process", "in two"])
@@ -97,3 +97,11 @@ def test_account_fails_a_run_that_starts_a_cluster_twice(tmp_path: Path) -> None
     code, printed = _run(tmp_path, [*_IN_TWO, "--dist", "each"])
     assert code == 1, printed
     assert "suite: its tests on one cluster ran in several processes; --dist loadgroup keeps" in printed
+
+
+def test_account_ends_a_run_for_a_cluster_that_is_none_in_one_line(tmp_path: Path) -> None:
+    """Before each worker and each folder of tests says so in a stack of its own."""
+    code, printed = _run(tmp_path, [*_IN_TWO, *_GROUPED], clusters="nwest")
+    assert code == pytest.ExitCode.USAGE_ERROR, printed
+    (line,) = printed.strip().splitlines()
+    assert "KNADA_TEST_CLUSTERS: 'nwest' is none of newest, oldest" in line

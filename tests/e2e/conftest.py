@@ -43,19 +43,17 @@ CHROMIUM_ARGS = [
 ]
 
 
-def _names() -> list[str]:
-    """Give the clusters of this run; end it where one is somebody else's, which the node could not join."""
-    names = asked_backends()
-    if foreign := sorted({*names} - {EMBEDDED, *KUBERNETES, ASSETS}):
+def pytest_configure() -> None:
+    """End a run on a cluster that is somebody else's: the node could not join it."""
+    if foreign := sorted({*asked_backends()} - {EMBEDDED, *KUBERNETES, ASSETS}):
         pytest.exit(
             f"KNADA_TEST_CLUSTERS: the end-to-end tests start their own clusters ({', '.join(KUBERNETES)}, "
             f"{ASSETS}), so {', '.join(foreign)} cannot be one of them; run tests/contract alone.",
             returncode=pytest.ExitCode.USAGE_ERROR,
         )
-    return names
 
 
-@pytest.fixture(scope="session", params=_names())
+@pytest.fixture(scope="session", params=asked_backends())
 def backend(request: pytest.FixtureRequest) -> str:
     """Give the name of a cluster."""
     return str(request.param)
