@@ -110,11 +110,16 @@ def _refuse(user: str, groups: Collection[str] | None, snapshot: Snapshot) -> Re
             "The administrators see what is wrong in the hub's log; try again when it is mended.",
         )
     if slugs := snapshot.closed_teams_of_user(user):
-        files = ", ".join(snapshot.closed[slug].file for slug in sorted(slugs))
+        names = sorted(slugs)
+        files = " and ".join(snapshot.closed[slug].file for slug in names)
+        is_one = len(names) == 1
+        team, have = ("team", "has") if is_one else ("teams", "have")
         return Refusal(
             Code.TEAM_CLOSED,
-            f"{who}, but your team {' and '.join(sorted(slugs))} is closed: {files} has errors.",
-            f"Ask whoever changed it last, or {contact}, to correct it; then sign in again.",
+            f"{who}, but your {team} {' and '.join(names)} {'is' if is_one else 'are'} closed: "
+            f"{files} {have} errors.",
+            f"Ask whoever changed {'it' if is_one else 'them'} last, or {contact}, to correct "
+            f"{'it' if is_one else 'them'}; then sign in again.",
         )
     if groups is None and snapshot.groups:
         return Refusal(

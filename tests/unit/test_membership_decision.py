@@ -140,6 +140,20 @@ def test_membership_of_one_team_is_decided(
         pytest.param(
             [],
             make_snapshot(
+                closed={
+                    slug: ClosedTeam(slug, f"teams/{slug}.yaml", (), frozenset({"e152435"}))
+                    for slug in ("kyrre", "alpha")
+                }
+            ),
+            Code.TEAM_CLOSED,
+            "You are signed in as e152435, but your teams alpha and kyrre are closed: teams/alpha.yaml and "
+            "teams/kyrre.yaml have errors. "
+            "Ask whoever changed them last, or #knada, to correct them; then sign in again. [KNADA-S007]",
+            id="both teams are closed",
+        ),
+        pytest.param(
+            [],
+            make_snapshot(
                 closed={"kyrre": ClosedTeam("kyrre", "teams/kyrre.yaml", (), frozenset({"other"}))}
             ),
             Code.NO_TEAM,
