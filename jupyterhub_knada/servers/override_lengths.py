@@ -1,7 +1,8 @@
 """How much a profile may add to a pod: every watch of the cluster carries all of it, for everybody.
 
 A short file can ask for a lot: each `{value}` in it becomes a text of up to 512 characters, and what
-KubeSpawner fills in, such as `{namespace}`, is longer than its name. Pure.
+KubeSpawner fills in, such as `{namespace}`, is longer than its name. What is short can still be much: the
+hub goes through every text, list and mapping of it, again and again. Pure.
 """
 
 from __future__ import annotations
@@ -12,27 +13,57 @@ from typing import Any, Final
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.servers.templates import KUBESPAWNER_NAMES, URL_NAMES, is_template
 from jupyterhub_knada.teams.faults import Fault, Path
-from jupyterhub_knada.teams.pod_bounds import MOST_JSON, length_as_json
+from jupyterhub_knada.teams.pod_bounds import MOST_JSON, length_as_json, name_largest
 
 LONGEST_TEXT: Final = 32_768
 """Characters of one text, as of a variable of the team."""
+MOST_VALUES: Final = 2000
+"""Texts, numbers, lists and mappings in all overrides of one start, each in whatever holds it.
+
+Every walk over them is on the hub's event loop, KubeSpawner's and the hub's own; 1,000 variables fit.
+"""
 _LONGEST_NAME: Final = 253
-"""Characters that a name in braces counts: no name of an object is longer."""
+"""Bytes that a name in braces counts: no name of an object is longer.
+
+`{escaped_servername}` can be, which writes three for each that is no letter or digit; so the pod is measured,
+too, once it is filled in (`sent_pod`).
+"""
 _FILLED_IN: Final = KUBESPAWNER_NAMES | URL_NAMES
 
 
 def check_lengths(override: Mapping[str, Any]) -> tuple[Fault, ...]:
-    """Find texts that are too long; where there are none, an override that is too large as a whole."""
-    found = tuple(_long_texts(override, ()))
-    size = 0 if found else length_as_json(override) + _LONGEST_NAME * _places(override)
-    if size <= MOST_JSON:
+    """Find too many values or texts that are too long; else an override that is too large as a whole."""
+    if found := tuple(_many_values(override)) or tuple(_long_texts(override, ())):
         return found
-    message = f"an override of {size} characters as JSON"
+    size = _length_filled_in(override)
+    if size <= MOST_JSON:
+        return ()
+    trait, most = name_largest(override, _length_filled_in)
+    message = f"an override of {size} bytes as JSON, {most} of them in {trait}"
     rule = (
         f"at most {MOST_JSON}, where each name in braces counts {_LONGEST_NAME}: everybody who follows the "
         "pods of the cluster is sent all of it"
     )
     return (Fault(Code.OUT_OF_RANGE, message, rule, "put it into the image, or into a file"),)
+
+
+def _many_values(override: Mapping[str, Any]) -> Iterator[Fault]:
+    count = _count_values(override)
+    if count > MOST_VALUES:
+        trait, most = name_largest(override, _count_values)
+        message = f"an override of {count} values, {most} of them in {trait}"
+        rule = f"at most {MOST_VALUES} texts, numbers, lists and mappings: the hub goes through each of them"
+        yield Fault(Code.OUT_OF_RANGE, message, rule, "put it into the image, or into a file")
+
+
+def _count_values(value: Any) -> int:
+    if isinstance(value, Mapping):
+        return 1 + sum(map(_count_values, value.values()))
+    return 1 + sum(map(_count_values, value)) if isinstance(value, list | tuple) else 1
+
+
+def _length_filled_in(value: Any) -> int:
+    return length_as_json(value) + _LONGEST_NAME * _places(value)
 
 
 def _long_texts(value: Any, path: Path) -> Iterator[Fault]:

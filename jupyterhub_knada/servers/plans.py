@@ -66,6 +66,13 @@ INTERFACE_URLS: Final[Mapping[Interface, str]] = {
 }
 """Where each interface is found in an image that has it."""
 
+LONGEST_SERVER_NAME: Final = 253
+"""Bytes in UTF-8 of what a member names a server, as many as a name has in Kubernetes.
+
+JupyterHub 6 makes no name longer than 30; JupyterHub 5 takes any length, in any letters, and KubeSpawner
+works it out anew for each text that it fills in.
+"""
+
 _IN_FIELDS: Final = frozenset(
     {
         "image",
@@ -159,6 +166,7 @@ def build_plan(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> Ser
 
 
 def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerPlan:
+    _check_server_name(user.server_name)
     _check_namespace(chosen.team, hub)
     bounds = chosen.platform.bounds if chosen.platform is not None else None
     overrides = lay_overrides(chosen.profile, chosen.options)
@@ -194,6 +202,19 @@ def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerP
         **_fields_of_sizes(sizes),
         **_fields_of_team(chosen.team, user, hub),
     )
+
+
+def _check_server_name(name: str) -> None:
+    """Keep a name out that is a text of its own.
+
+    Raises:
+        RefusedError: TEXT_TOO_LONG.
+    """
+    length = len(name.encode(errors="surrogatepass"))
+    if length <= LONGEST_SERVER_NAME:
+        return
+    message = f"The name of this server has {length} bytes; at most {LONGEST_SERVER_NAME} are taken."
+    raise RefusedError(Refusal(Code.TEXT_TOO_LONG, message, "Give it a shorter name.", status=400))
 
 
 def _check_namespace(team: EffectiveTeam, hub: HubSettings) -> None:

@@ -29,5 +29,5 @@ def refuse_pod(pod: Mapping[str, Any]) -> Refusal | None:
     size = length_as_json(pod)
     if size <= MOST_POD_JSON:
         return None
-    message = f"The server's pod has {size} characters as JSON; at most {MOST_POD_JSON} are sent."
+    message = f"The server's pod has {size} bytes as JSON; at most {MOST_POD_JSON} are sent."
     return Refusal(Code.OUT_OF_RANGE, message, _REMEDY, status=409)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.errors import Code
@@ -12,7 +13,7 @@ from jupyterhub_knada.teams.levels import Level, find, merge
 from jupyterhub_knada.teams.trees import thawed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from jupyterhub_knada.errors import Problem
     from jupyterhub_knada.teams.faults import Path
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from jupyterhub_knada.teams.model import PlatformFile, Profile, TeamFile
 
 MOST_JSON: Final = 65_536
-"""Characters, as Kubernetes writes them, of a team's settings; and as many of all overrides of one start."""
+"""Bytes, as Kubernetes writes them, of a team's settings; and as many of all overrides of one start."""
 MOST_POD_JSON: Final = 3 * MOST_JSON
-"""Characters of a whole pod: a third of it is left to the hub. Source: etcd takes 1.5 MB of one object."""
+"""Bytes of a whole pod: a third of it is left to the hub. Source: etcd takes 1.5 MB of one object."""
 MOST_VARIABLES: Final = 1000
 """Environment variables that files give one server; the hub's own come on top."""
 MOST_REFERENCES: Final = 100
@@ -32,15 +33,28 @@ KubeSpawner looks from each to the end of its text, and sorts the variables by w
 rounds as a chain of references is long, on the hub's event loop. Source: `objects.make_pod`, 7.0 and 7.1.
 """
 
-_ESCAPED: Final = "<>&"
-"""What the API server writes as six characters, `\\u003c`. Source: Go, encoding/json `HTMLEscape`."""
+_ESCAPED: Final = MappingProxyType({"<": 5, ">": 5, "&": 5, "\u2028": 3, "\u2029": 3})
+"""What the API server writes as six bytes, `\\u003c`: by how many these are more than the sign's own.
+
+Source: Go, encoding/json `HTMLEscape`.
+"""
 _REFERENCE: Final = "$("
 
 
 def length_as_json(value: Any) -> int:
-    """Count the characters of a value as Kubernetes writes it."""
-    text = json.dumps(thawed(value), separators=(",", ":"))
-    return len(text) + sum(5 * text.count(sign) for sign in _ESCAPED)
+    """Count the bytes of a value as Kubernetes writes it, in UTF-8."""
+    text = json.dumps(thawed(value), separators=(",", ":"), ensure_ascii=False)
+    # Half a character pair may stand in a member's own text: no UTF-8, but no reason to end with an error.
+    return len(text.encode(errors="surrogatepass")) + sum(
+        more * text.count(sign) for sign, more in _ESCAPED.items()
+    )
+
+
+def name_largest(parts: Mapping[str, Any], measure: Callable[[Any], int] = length_as_json) -> tuple[str, int]:
+    """Give the name of the largest of some parts, at least one, and its measure."""
+    sizes = {name: measure(part) for name, part in parts.items()}
+    largest = max(sizes, key=lambda name: sizes[name])
+    return largest, sizes[largest]
 
 
 def check_variables(variables: Mapping[str, Any]) -> tuple[Fault, ...]:
@@ -95,22 +109,28 @@ def _carried(levels: tuple[Level, ...], path: Path) -> Iterator[Fault]:
     key = "env" if "env" in levels[0].says.model_fields_set else "extraEnvs"
     found = check_variables(variables)
     yield from (fault.below((*path, key)) for fault in found)
-    size = 0 if found else length_as_json([variables, *_others(levels)])
+    parts = {key: variables, **dict(_others(levels))}
+    size = 0 if found else length_as_json(list(parts.values()))
     if size > MOST_JSON:
-        message = f"settings of {size} characters as JSON in each pod"
+        largest, most = name_largest(parts)
+        message = f"settings of {size} bytes as JSON in each pod, {most} of them in {largest}"
         rule = f"at most {MOST_JSON}: everybody who follows the pods of the cluster is sent all of it"
         yield Fault(Code.OUT_OF_RANGE, message, rule, "put it into a file, or into the image", path)
 
 
-def _others(levels: tuple[Level, ...]) -> Iterator[Any]:
-    """Give what else of a team's settings stands in the pod."""
-    for name in ("labels", "annotations", "node_selector"):
-        yield {key: said.value for key, said in merge(levels, name).items()}
-    for name in ("allowlist", "image_pull_secrets"):
+def _others(levels: tuple[Level, ...]) -> Iterator[tuple[str, Any]]:
+    """Give what else of a team's settings stands in the pod, by the key of the file."""
+    for name, key in (
+        ("labels", "labels"),
+        ("annotations", "annotations"),
+        ("node_selector", "nodeSelector"),
+    ):
+        yield key, {name: said.value for name, said in merge(levels, name).items()}
+    for name, key in (("allowlist", "allowlist"), ("image_pull_secrets", "imagePullSecrets")):
         said = find(levels, (name,))
-        yield said.value if said is not None else ()
-    tolerations = find(levels, ("tolerations",))
-    yield [toleration.to_kubernetes() for toleration in tolerations.value] if tolerations is not None else ()
+        yield key, said.value if said is not None else ()
+    said = find(levels, ("tolerations",))
+    yield "tolerations", [toleration.to_kubernetes() for toleration in said.value] if said is not None else ()
 
 
 def _of_profile(variables: Mapping[str, Any], profile: Profile) -> tuple[Fault, ...]:

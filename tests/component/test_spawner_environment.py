@@ -169,11 +169,35 @@ async def test_name_of_a_server_that_fills_in_to_references_makes_no_pod(
 
 async def test_pod_that_fills_in_to_too_much_is_refused(spawners: Spawners) -> None:
     """A member's name of a server can be longer than what stands for it is counted in the team's file."""
-    team = REFERRING.format(team="{}", profile=f'{{A: "{"{escaped_servername}" * 100}"}}', option="{}")
-    spawners.write(alfa=team)
-    spawner = spawners.make(server_name="\U0001f600" * 200)
-    with pytest.raises(StartRefusedError, match="characters as JSON; at most 196608 are sent"):
+    profile = f'{{A: "{"{escaped_servername}" * 119}", B: "{"{escaped_servername}" * 119}"}}'
+    spawners.write(alfa=REFERRING.format(team=f"{{T: {'x' * 30_000}}}", profile=profile, option="{}"))
+    spawner = spawners.make(server_name="\U0001f600" * 63)
+    with pytest.raises(StartRefusedError, match="bytes as JSON; at most 196608 are sent"):
         await spawners.start(spawner, {})
+
+
+async def test_name_of_a_server_that_is_a_text_of_its_own_is_refused_before_anything_is_made(
+    spawners: Spawners, made: list[str]
+) -> None:
+    """JupyterHub 5 takes a name of any length, and KubeSpawner works it out for each text it fills in."""
+    spawners.write(alfa=REFERRING.format(team="{}", profile="{}", option="{}"))
+    with pytest.raises(StartRefusedError, match="The name of this server has 254 bytes; at most 253 are"):
+        await spawners.start(spawners.make(server_name="\u00e5" * 127), {})
+    assert made == []
+
+
+async def test_values_that_are_too_many_with_those_of_an_option_are_refused_before_anything_is_made(
+    spawners: Spawners, made: list[str]
+) -> None:
+    """Each override holds by itself; the hub would go through all of them together."""
+    names = ", ".join(f"P{n}: x" for n in range(900))
+    option = f"{{args: [{', '.join(['x'] * 1100)}]}}"
+    spawners.write(alfa=REFERRING.format(team="{}", profile=f"{{{names}}}", option=option))
+    with pytest.raises(
+        StartRefusedError, match="override of 2003 values, 1101 of them in args; at most 2000"
+    ):
+        await spawners.start(spawners.make(), {"more": "odd"})
+    assert made == []
 
 
 async def test_largest_settings_and_overrides_that_hold_by_themselves_start(spawners: Spawners) -> None:

@@ -92,6 +92,18 @@ HARMFUL: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
         (),
         "at most 65536",
     ),
+    "many short texts": (
+        {"extra_pod_config": {"dnsConfig": {"searches": ["a"] * 2000}}, "args": ["x"]},
+        Code.OUT_OF_RANGE,
+        (),
+        "at most 2000 texts",
+    ),
+    "many empty lists": (
+        {"extra_pod_config": {"dnsConfig": {"searches": [[]] * 2000}}},
+        Code.OUT_OF_RANGE,
+        (),
+        "at most 2000 texts",
+    ),
     "names that fill in to too much": (
         {"environment": {"A": "{namespace}" * 260}},
         Code.OUT_OF_RANGE,
@@ -260,6 +272,21 @@ def test_check_override_of_what_harms_others_says_where_and_why(
     (fault,) = check_override(override)
     assert (fault.code, fault.path) == (code, path)
     assert words in f"{fault.message}; {fault.rule}; {fault.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        pytest.param(["x"] * 2000, "an override of 2004 values, 2001 of them in args", id="of many values"),
+        pytest.param(
+            ["y" * 100] * 640, "an override of 65954 bytes as JSON, 65921 of them in args", id="of bytes"
+        ),
+    ],
+)
+def test_check_override_of_too_much_names_what_is_largest(args: list[str], words: str) -> None:
+    """Whoever reads it knows where to begin."""
+    (fault,) = check_override({"environment": {"A": "x"}, "args": args})
+    assert fault.message == words
 
 
 def test_file_that_harms_others_is_refused_with_each_place(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.loading import load_files
+from jupyterhub_knada.teams.pod_bounds import length_as_json
 from tests.support.team_files import SEED, write_files
 
 if TYPE_CHECKING:
@@ -133,14 +134,16 @@ def test_problem_is_told_in_full_at_its_place(
         ),
         pytest.param(
             f"env: {{A: {'<' * 11_000}}}",
-            "settings of 66028 characters as JSON in each pod; at most 65536: everybody who follows the pods "
-            "of the cluster is sent all of it; put it into a file, or into the image [KNADA-C014]",
+            "settings of 66028 bytes as JSON in each pod, 66008 of them in env; at most 65536: everybody who "
+            "follows the pods of the cluster is sent all of it; put it into a file, or into the image "
+            "[KNADA-C014]",
             id="settings",
         ),
         pytest.param(
             f"annotations: {{{', '.join(f'a{n:02}: ' + 'x' * 990 for n in range(66))}}}",
-            "settings of 65955 characters as JSON in each pod; at most 65536: everybody who follows the pods "
-            "of the cluster is sent all of it; put it into a file, or into the image [KNADA-C014]",
+            "settings of 65955 bytes as JSON in each pod, 65935 of them in annotations; at most 65536: "
+            "everybody who follows the pods of the cluster is sent all of it; put it into a file, or "
+            "into the image [KNADA-C014]",
             id="settings other than variables",
         ),
     ],
@@ -151,6 +154,29 @@ def test_what_is_too_long_is_told_shortly(line: str, expected: str, tmp_path: Pa
     [problem] = load_files(tmp_path / "teams", None).closed["kyrre"].problems
     assert problem.line == (3 if problem.field else 1)
     assert str(problem).partition(" ")[2] == expected
+
+
+@pytest.mark.parametrize(
+    ("sign", "size"),
+    [
+        pytest.param("x", 1, id="a letter"),
+        pytest.param("\u00e5", 2, id="a letter of two bytes"),
+        pytest.param("\U0001f600", 4, id="a sign of four bytes"),
+        pytest.param("<", 6, id="what is written as six"),
+        pytest.param("\u2028", 6, id="the end of a line, also written as six"),
+        pytest.param("\ud800", 3, id="half a pair, which is no UTF-8"),
+    ],
+)
+def test_length_as_json_is_what_kubernetes_writes(sign: str, size: int) -> None:
+    """A text in another language is no larger than in the API server's answers."""
+    assert length_as_json({"A": sign * 100}) == len('{"A":""}') + 100 * size
+
+
+def test_settings_in_letters_of_two_bytes_hold(tmp_path: Path) -> None:
+    """They are within the bound as Kubernetes writes them; Python would write six characters for each."""
+    text = "\u00e5" * 12_000
+    write_files(tmp_path, kyrre=f"namespace: kyrre\nusers: [e1]\nenv: {{A: {text}}}\n")
+    assert load_files(tmp_path / "teams", None).closed == {}
 
 
 def test_table_shows_no_value_of_a_variable() -> None:
