@@ -75,7 +75,7 @@ class Patience:
 
     request: int = 2
     """For the answer to one call."""
-    retry: int = 4
+    retry: int = 8
     """Until a call is not made again."""
     start: int = 60
 
