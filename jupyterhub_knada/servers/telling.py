@@ -9,12 +9,13 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from jupyterhub_knada.servers.filling_in import FillingKubeSpawner
 from jupyterhub_knada.servers.hidden_values import HiddenValues
 from jupyterhub_knada.servers.patience import UNANSWERED, name_answer, name_error, read_status
 from jupyterhub_knada.servers.pausing import with_pauses
 from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 from jupyterhub_knada.servers.refusing import ToldError
-from jupyterhub_knada.servers.watching import PodsUnseenError, WatchingKubeSpawner
+from jupyterhub_knada.servers.watching import PodsUnseenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,7 +48,7 @@ class PodRefusedError(ToldError):
         super().__init__(HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY, told)
 
 
-class TellingKubeSpawner(WatchingKubeSpawner):
+class TellingKubeSpawner(FillingKubeSpawner):
     """KubeSpawner whose progress and failures are plain sentences.
 
     `_log_name` is private to JupyterHub's Spawner, and used here and below all the same: log lines of one

@@ -56,6 +56,11 @@ def _double_braces(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def has_names(text: str) -> bool:
+    """Tell whether `str.format` would look for a name: a brace that is meant as one stands twice."""
+    return "{" in text.replace("{{", "")
+
+
 def is_template(text: str, names: frozenset[str]) -> bool:
     """Tell whether `str.format` with these names works on a text: no attributes, no widths."""
     try:

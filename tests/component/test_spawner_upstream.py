@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import kubespawner.spawner
@@ -105,9 +106,67 @@ async def test_template_names_are_those_that_kubespawner_expands(
             return ""
 
     spawners.write(alfa=TEAM)
-    spawners.make()._expand_user_properties(Template(""))  # type: ignore[no-untyped-call]
+    KubeSpawner._expand_user_properties(spawners.make(), Template(""))  # type: ignore[no-untyped-call]
     monkeypatch.undo()
     assert seen == KUBESPAWNER_NAMES
+
+
+TEXTS = (
+    "",
+    "-",
+    "--",
+    "a",
+    "a-",
+    "a--b",
+    "{{",
+    "}}",
+    "{{}}",
+    "{{-}}",
+    "{{-",
+    "-}}",
+    "{{{{username}}}}",
+    "{{username}}--",
+    "{{{username}}}",
+    "{username}--{servername}",
+    "{unescaped_servername}-",
+    "{{}}{unescaped_servername}",
+    "$(A){{}}\n%s \u00e5",
+)
+BROKEN_TEXTS = ("{", "}", "a}", "{{}", "{}}", "{{{", "}}}", "{ {", "} }", "{{{}}", "{nobody}", "{}", "{0}")
+
+
+@pytest.mark.parametrize("server_name", ["", "second", "ends-in-", "-"])
+async def test_text_is_filled_in_as_by_kubespawner(spawners: Spawners, server_name: str) -> None:
+    """What `FillingKubeSpawner` leaves out changes no text, and spares no error."""
+    spawners.write(alfa=TEAM)
+    spawner = spawners.make(server_name=server_name)
+    for text in TEXTS:
+        theirs = KubeSpawner._expand_user_properties(spawner, text)  # type: ignore[no-untyped-call]
+        assert spawner._expand_user_properties(text) == theirs, text
+    for text in BROKEN_TEXTS:
+        with pytest.raises((ValueError, LookupError)) as theirs:
+            KubeSpawner._expand_user_properties(spawner, text)  # type: ignore[no-untyped-call]
+        with pytest.raises(theirs.type, match=f"^{re.escape(str(theirs.value))}$"):
+            spawner._expand_user_properties(text)
+
+
+async def test_names_are_worked_out_only_for_texts_that_have_one(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand short texts of a profile do not cost the hub a thousand hashes of a server's name."""
+    filled_in: list[str] = []
+    theirs = KubeSpawner._expand_user_properties
+
+    def expand(self: KubeSpawner, template: str, slug_scheme: str | None = None) -> Any:
+        filled_in.append(template)
+        return theirs(self, template, slug_scheme)  # type: ignore[no-untyped-call]
+
+    spawners.write(alfa=TEAM)
+    spawner = spawners.make(server_name="second")
+    monkeypatch.setattr(KubeSpawner, "_expand_user_properties", expand)
+    texts = ["a", "{{", "{servername}"] * 2
+    assert spawner._expand_all(texts) == ["a", "{", "second"] * 2  # type: ignore[no-untyped-call]
+    assert filled_in == ["{servername}"] * 2
 
 
 def test_variables_of_a_pod_are_sorted_by_their_references_for_as_many_rounds_as_these_go() -> None:
@@ -185,6 +244,8 @@ def test_private_method_has_the_signature_that_we_know(cls: type, name: str, par
         pytest.param("_start", 'self._last_event = events[-1]["metadata"]["uid"]', id="where events begin"),
         pytest.param("start", "self._start_future = asyncio.ensure_future", id="the future of a start"),
         pytest.param("progress", "start_future = self._start_future", id="what ends the progress"),
+        pytest.param("stop", "timeout=self.start_timeout", id="how long a stop waits for the pod's end"),
+        pytest.param("stop", "grace_seconds = self.delete_grace_period", id="how long a pod may take"),
     ],
 )
 def test_private_attribute_still_means_what_we_take_it_for(method: str, use: str) -> None:
