@@ -54,19 +54,34 @@ RESERVED_LABELS: Mapping[str, str] = MappingProxyType(
     },
 )
 RESERVED_ANNOTATIONS: Mapping[str, str] = MappingProxyType(
-    {"allowlist": "it is made of the key 'allowlist'"},
+    {
+        "allowlist": "it is made of the key 'allowlist'",
+        "kubernetes.io/egress-bandwidth": "only the hub's configuration bounds a server's network",
+        "kubernetes.io/ingress-bandwidth": "only the hub's configuration bounds a server's network",
+    },
 )
 _LOOSENS = "it can loosen a server's protection, or give it an identity; only the hub's configuration sets it"
 RESERVED_DOMAINS: Mapping[str, str] = MappingProxyType(
     {
+        "ad.datadoghq.com": _LOOSENS,
+        "admission.datadoghq.com": _LOOSENS,
+        "antrea.io": _LOOSENS,
         "apparmor.security.beta.kubernetes.io": _LOOSENS,
+        "appmesh.k8s.aws": _LOOSENS,
         "azure.workload.identity": _LOOSENS,
+        "bank-vaults.io": _LOOSENS,
+        "cdi.k8s.io": _LOOSENS,
         "cilium.io": _LOOSENS,
         "cni.projectcalico.org": _LOOSENS,
+        "conjur.org": _LOOSENS,
         "consul.hashicorp.com": _LOOSENS,
+        "cri-o.io": _LOOSENS,
+        "crio.io": _LOOSENS,
         "dapr.io": _LOOSENS,
         "gke-gcsfuse": _LOOSENS,
         "iam.amazonaws.com": _LOOSENS,
+        "injector.tumblr.com": _LOOSENS,
+        "instrumentation.opentelemetry.io": _LOOSENS,
         "istio.io": _LOOSENS,
         "k8s.ovn.org": _LOOSENS,
         "k8s.v1.cni.cncf.io": _LOOSENS,
@@ -74,13 +89,22 @@ RESERVED_DOMAINS: Mapping[str, str] = MappingProxyType(
         "linkerd.io": _LOOSENS,
         "multus-cni.io": _LOOSENS,
         "networking.gke.io": _LOOSENS,
+        "nri.io": _LOOSENS,
+        "openservicemesh.io": _LOOSENS,
         "ovn.kubernetes.io": _LOOSENS,
+        "resources.beta.kubernetes.io": _LOOSENS,
         "seccomp.security.alpha.kubernetes.io": _LOOSENS,
+        "sidecar.opentelemetry.io": _LOOSENS,
         "vault.hashicorp.com": _LOOSENS,
+        "vault.security.banzaicloud.io": _LOOSENS,
+        "vpc.amazonaws.com": _LOOSENS,
         "hub.jupyter.org": "the hub finds its users' objects by it",
         "knada.nav.no": "it tells whose server and home an object is",
     },
 )
+"""Domains of keys, all below them included; a key without a slash can be one, as `cpu-quota.crio.io`."""
+RESERVED_PREFIXES = ("dev.gvisor", "io.cilium", "io.katacontainers", "io.kubernetes")
+"""What keys begin with, up to a point or slash, that runtimes and networks read: a domain backwards."""
 RESERVED_VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         "KNADA_TEAM_SECRET": "it is the name of the team's secret, set for every server",
@@ -145,7 +169,9 @@ def reserved_label(key: str) -> Fault | None:
 
 def reserved_annotation(key: str) -> Fault | None:
     """Say why a team may not set this annotation, if it may not."""
-    return _reserved("an annotation", key, RESERVED_ANNOTATIONS.get(key) or _reserved_domain(key))
+    return _reserved(
+        "an annotation", key, RESERVED_ANNOTATIONS.get(_domain_lowered(key)) or _reserved_domain(key)
+    )
 
 
 def reserved_variable(name: str) -> Fault | None:
@@ -155,12 +181,12 @@ def reserved_variable(name: str) -> Fault | None:
 
 
 def _reserved_domain(key: str) -> str | None:
-    domain, slash, _ = _domain_lowered(key).partition("/")
+    domain = _domain_lowered(key).partition("/")[0]
+    if any(f"{domain}.".startswith(f"{prefix}.") for prefix in RESERVED_PREFIXES):
+        return _LOOSENS
     parts = domain.split(".")
     above = (".".join(parts[at:]) for at in range(len(parts)))
-    return (
-        next((RESERVED_DOMAINS[name] for name in above if name in RESERVED_DOMAINS), None) if slash else None
-    )
+    return next((RESERVED_DOMAINS[name] for name in above if name in RESERVED_DOMAINS), None)
 
 
 def _domain_lowered(key: str) -> str:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HARMLESS: dict[str, dict[str, Any]] = {
+    "annotations of a service, not of what runs it": {
+        "extra_annotations": dict.fromkeys(
+            ("resource.opentelemetry.io/service.name", "kubernetes.io/description", "io.nav.app", "crio"), "x"
+        )
+    },
     "words for a slow start": {"slow_spawn_message": "Up to {seconds} s of {{900}}, have some coffee."},
     "words for a slow start, with somebody's own": {"slow_spawn_message": "{value}: {seconds} s"},
     "the team's own servers together or apart": {
@@ -223,7 +228,39 @@ HARMFUL: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
             "kuma.io/gateway",
             "consul.hashicorp.com/connect-inject",
             "vault.hashicorp.com/role",
+            "sidecar.opentelemetry.io/inject",
+            "instrumentation.opentelemetry.io/inject-python",
+            "admission.datadoghq.com/python-lib.version",
+            "ad.datadoghq.com/notebook.checks",
+            "vault.security.banzaicloud.io/vault-addr",
+            "secrets-webhook.security.bank-vaults.io/vault-addr",
+            "injector.tumblr.com/request",
+            "conjur.org/container-mode",
+            "appmesh.k8s.aws/sidecarInjectorWebhook",
+            "openservicemesh.io/sidecar-injection",
+            "cpu-quota.crio.io",
+            "seccomp-profile.kubernetes.cri-o.io/notebook",
+            "io.kubernetes.cri-o.Devices",
+            "io.kubernetes.cri-o.seccompProfile/notebook",
+            "io.katacontainers.config.hypervisor.kernel_params",
+            "dev.gvisor.spec.mount.x.type",
+            "io.cilium/shared-service",
+            "devices.nri.io/container.notebook",
+            "cdi.k8s.io/gpu",
+            "cni.antrea.io/networks",
+            "ipam.antrea.io/ippools",
+            "vpc.amazonaws.com/pod-eni",
+            "rdt.resources.beta.kubernetes.io/pod",
         )
+    },
+    **{
+        f"the annotation {key}": (
+            {"extra_annotations": {key: "1k"}},
+            Code.RESERVED_NAME,
+            ("extra_annotations", key),
+            "bounds a server's network",
+        )
+        for key in ("kubernetes.io/egress-bandwidth", "Kubernetes.io/ingress-bandwidth")
     },
     "the annotation that brings a bucket": (
         {"extra_annotations": {"gke-gcsfuse/volumes": "true"}},
