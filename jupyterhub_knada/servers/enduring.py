@@ -7,6 +7,7 @@ pod may run on, and nobody knows of it. Nothing here knows of teams.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _IS_FINAL: Final[ContextVar[bool]] = ContextVar("_IS_FINAL", default=False)
 """Whether JupyterHub forgets the server when this stop ends, however it ends."""
+_CLEARED_SECONDS: Final = 10.0
+"""What a node may take, after a pod's grace period, until the pod is gone."""
 
 
 class StartFailedError(ToldError):
@@ -209,6 +212,8 @@ class EnduringKubeSpawner(TellingKubeSpawner):
     ) -> bool:
         """Delete the pod, however long the cluster cannot be asked: until then the server is being stopped.
 
+        Side effects: waits for a pod that may take longer to end than KubeSpawner waits for it.
+
         Raises:
             ApiException: the cluster says no, and JupyterHub does not forget the server for that.
 
@@ -234,7 +239,24 @@ class EnduringKubeSpawner(TellingKubeSpawner):
 
         passes = is_unanswered if _IS_FINAL.get() else is_passing
         await self._ask_to_the_end(ask, self._log_silence, passes)
+        if grace_seconds:
+            await self._outwait_grace(grace_seconds)
         return True
+
+    async def _outwait_grace(self, grace_seconds: int) -> None:
+        """Wait for the pod's end as much longer than `stop` does as the pod may take.
+
+        Source: `KubeSpawner.stop`, 7.0 and 7.1, which then waits for `start_timeout`, give or take a tenth,
+        and raises: JupyterHub would forget the server while it runs on.
+        """
+        seconds = grace_seconds + _CLEARED_SECONDS - 0.9 * self.start_timeout
+        if seconds <= 0 or is_hub_ending():
+            # A server that outlives the hub is known to the next one.
+            return
+        with contextlib.suppress(TimeoutError):
+            await exponential_backoff(  # type: ignore[no-untyped-call]
+                lambda: self._seen_pod() is None, "the pod is there", timeout=seconds, timeout_tolerance=0
+            )
 
     async def _is_there(self) -> bool | None:
         """Tell whether the pod is there; None where the hub cannot see that.

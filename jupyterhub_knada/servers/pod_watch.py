@@ -89,7 +89,7 @@ class PodWatch:
         raise PodsUnknownError("the watch of pods is stopped")
 
     def refresh(self, namespace: str) -> None:
-        """List the pods of a namespace anew, as somebody waits for a change in vain."""
+        """List the pods of a namespace anew, as somebody waits for a change in vain; see `Watch.refresh`."""
         if not self._is_stopped:
             self._watch_that_sees(namespace).refresh()
 

@@ -31,6 +31,8 @@ FORBIDDEN_SECONDS: Final = 15.0
 LONGEST_FORBIDDEN_SECONDS: Final = 600.0
 """How often a right that is missing is looked for, while nobody starts or stops anything there: the longer it
 is missing, the less, as the API server keeps a record of each no."""
+REFRESH_SECONDS: Final = 30.0
+"""The least between two new lists that somebody asked for: each is all pods of the place, for everybody."""
 _WELL_SECONDS: Final = 5.0
 """A watch that has been open for so long works, though nothing has happened."""
 TRANSIENT: Final = (WatchError, ClientError, OSError, TimeoutError)
@@ -186,7 +188,9 @@ class Watch:
         self.revision: str | None = None
         """The last that was seen; None: nothing was."""
         self._has_to_list = True
-        self._is_listing = False
+        self._is_listing = self._is_waiting = False
+        self._refresh_from = 0.0
+        """When a new list may be asked for again, in the event loop's time."""
         self._failures = self._forgotten = self._refusals = 0
         self._refused_revisions = 0
         """Answers for which the revision may be to blame, since it was good for something."""
@@ -203,13 +207,18 @@ class Watch:
     def refresh(self) -> None:
         """List anew, as somebody waits in vain for a change: now, on a new connection.
 
-        A list that is under way is not begun again: many who ask would never let it end. One that is only
-        waited for, after an error, is.
+        Dropped where it would bring nothing new. A list that is under way is not begun again: many who ask
+        would never let it end. After an error, the watch finds by itself what it has missed, and the server
+        may have asked for the wait. And who asks soon after the last one has a new list and a new connection
+        already: servers that end slowly, anybody's, would have the pods of all teams listed again and again.
         """
-        if self._task is not None and not self._is_listing:
-            self._task.cancel()
-            self._task = None
-        self._has_to_list = True
+        now = asyncio.get_running_loop().time()
+        if not (self._is_listing or self._is_waiting) and now >= self._refresh_from:
+            self._refresh_from = now + REFRESH_SECONDS
+            self._has_to_list = True
+            if self._task is not None:
+                self._task.cancel()
+                self._task = None
         self.start()
 
     def try_again(self) -> None:
@@ -280,7 +289,11 @@ class Watch:
 
     async def _wait(self, at_least: float | None = None) -> None:
         self._failures += 1
-        await asyncio.sleep(wait_seconds(self._failures, at_least, random.random()))  # noqa: S311 - no secret
+        self._is_waiting = True
+        try:
+            await asyncio.sleep(wait_seconds(self._failures, at_least, random.random()))  # noqa: S311 - no secret
+        finally:
+            self._is_waiting = False
 
     async def _wait_for_right(self, error: ForbiddenError) -> None:
         self._log.tell_forbidden(self.collection.place, str(error))

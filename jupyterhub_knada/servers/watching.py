@@ -102,7 +102,8 @@ class WatchingKubeSpawner(KubeSpawner):
         Args:
             kind: `pods` or `events`; of anything else KubeSpawner takes care itself.
             reflector_class: KubeSpawner's own, for that.
-            replace: Somebody waited for a change in vain; what is known is read anew.
+            replace: Somebody waited for a change in vain; what is known is read anew, but for all
+                together only every half minute.
             kwargs: `labels` and `fields` select what is watched.
 
         Raises:

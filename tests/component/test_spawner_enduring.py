@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import kubespawner.spawner
 import pytest
 from jupyterhub.app import JupyterHub
 from jupyterhub.user import User
@@ -24,7 +25,7 @@ from jupyterhub_knada.servers.telling import PodRefusedError
 from jupyterhub_knada.servers.watching import PodsUnseenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from jupyterhub_knada.servers.spawner import KnadaSpawner
     from tests.support.spawners import Spawners
@@ -100,10 +101,13 @@ class _Cluster:
         """How each look at the pods ends; all others are well."""
         self.goes_after = 0
         """After how many refusals somebody else deletes the pod; 0: nobody does."""
-        self.refused = self.deleted = 0
+        self.refused = self.deleted = self.refreshed = 0
+        self.goes_when_deleted = True
+        """False: it ends later."""
         self.pods: dict[str, Any] = {f"{spawner.namespace}/{spawner.pod_name}": RUNS}
 
-        async def see(*_: Any, **__: Any) -> None:
+        async def see(_: KubeSpawner, replace: bool = False) -> None:  # noqa: FBT001, FBT002 - upstream's
+            self.refreshed += replace
             look = self.looks.pop(0) if self.looks else None
             if look is not None:
                 raise look
@@ -115,7 +119,8 @@ class _Cluster:
                     self.pods.clear()
                 raise self.answers.pop(0)
             self.deleted += 1
-            self.pods.clear()
+            if self.goes_when_deleted:
+                self.pods.clear()
             return True
 
         monkeypatch.setattr(KubeSpawner, "_start_watching_pods", see)
@@ -127,6 +132,71 @@ def _no(status: int, message: str = 'cannot delete resource "pods"') -> ApiExcep
     error: Any = ApiException(status=status, reason="No")
     error.body = json.dumps({"reason": "No", "message": message})
     return error  # type: ignore[no-any-return]
+
+
+class _Node:
+    """A node that lets go of a pod after a while, in seconds that only count the waits of a stop."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, cluster: _Cluster, takes: float) -> None:
+        self.waited = 0.0
+        self._cluster, self._takes = cluster, takes
+        cluster.goes_when_deleted = False
+        monkeypatch.setattr(enduring, "exponential_backoff", self._wait)
+        monkeypatch.setattr(kubespawner.spawner, "exponential_backoff", self._wait)
+
+    async def _wait(
+        self,
+        call: Callable[[], Any],
+        fail_message: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - upstream's name
+        timeout_tolerance: float = 0.1,
+    ) -> Any:
+        """Wait as JupyterHub's does, which may end a tenth too early."""
+        answer = call()
+        if await answer if inspect.isawaitable(answer) else answer:
+            return True
+        self.waited += timeout * (1 - timeout_tolerance)
+        if self.waited >= self._takes:
+            self._cluster.pods.clear()
+        if not call():
+            raise TimeoutError(fail_message)
+        return True
+
+
+@pytest.mark.parametrize(
+    ("start_timeout", "grace_period"),
+    [(1, 300), (300, 300), (60, 60), (60, 1), (1, 1)],
+    ids=lambda seconds: f"{seconds} s",
+)
+async def test_stop_waits_for_as_long_as_the_pod_may_take(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, start_timeout: int, grace_period: int
+) -> None:
+    """JupyterHub forgets the server when its stop ends; a pod that ends in time is gone then."""
+    cluster = _Cluster(monkeypatch, spawner)
+    spawner.start_timeout, spawner.delete_grace_period = start_timeout, grace_period
+    # A node that kills it at the end of the period needs a little more.
+    _Node(monkeypatch, cluster, takes=grace_period + 5)
+    await spawner.stop()
+    assert (cluster.pods, cluster.refreshed) == ({}, 0)
+
+
+@pytest.mark.parametrize(
+    ("is_ending", "now"),
+    [(True, False), (False, True)],
+    ids=["the hub ends", "the pod is not given any time"],
+)
+async def test_stop_that_need_not_waits_no_longer_than_kubespawner(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch, *, is_ending: bool, now: bool
+) -> None:
+    """The next hub knows a server that outlives this one."""
+    cluster = _Cluster(monkeypatch, spawner)
+    spawner.start_timeout, spawner.delete_grace_period = 10, 300
+    node = _Node(monkeypatch, cluster, takes=300)
+    monkeypatch.setattr(enduring, "is_hub_ending", lambda: is_ending)
+    with pytest.raises(TimeoutError, match="did not disappear"):
+        await spawner.stop(now=now)
+    assert (node.waited, cluster.refreshed) == (9, 1)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 422])
