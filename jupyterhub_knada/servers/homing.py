@@ -58,15 +58,13 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         return self._plan
 
     def _read_hub_layer(self) -> HubSettings:
-        """Read the hub's settings for a start, without anything that the last start has left."""
-        if not self._is_restored:
-            self._hub_layer.restore(self)
-            self._is_restored = True
-        return self._hub_layer.read(self)
-
-    def _show_hub_layer(self) -> HubSettings:
-        """Give the hub's settings for a page, which may be drawn while a server runs: nothing is touched."""
+        """Give the hub's settings for a decision, which may fall while a server runs: nothing is touched."""
         return self._hub_layer.read(self) if self._is_restored else self._hub_layer.configured
+
+    def _restore_hub_layer(self) -> None:
+        """Give every trait the hub's own value; only where no server of this object starts, runs or stops."""
+        self._hub_layer.restore(self)
+        self._is_restored = True
 
     async def _find_home(self, plan: ServerPlan) -> None:
         """Decide on the claim of this start, whatever the last one had; KubeSpawner makes a new one.
@@ -181,6 +179,8 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         Source: `KubeSpawner.load_state`, 7.1, which takes over the namespace and the claim of the last start.
         """
         super().load_state(state)  # type: ignore[no-untyped-call]
+        # The namespace is that of the last start now, and not the hub's.
+        self._is_restored = False
         self._memory = ServerMemory.from_state(state.get(STATE_KEY))
         # Private to KubeSpawner; see `_find_home`.
         self._pvc_exists = False
@@ -197,8 +197,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         if self._outliving is not None:
             super().clear_state()
             return
-        self._hub_layer.restore(self)
-        self._is_restored = True
+        self._restore_hub_layer()
         self._plan = None
         # Private to KubeSpawner; see `_find_home`.
         self._pvc_exists = self._home_is_there = False

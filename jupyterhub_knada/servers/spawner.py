@@ -186,7 +186,7 @@ class KnadaSpawner(HomingKubeSpawner):
             raise HTTPError(500, "KnadaSpawner.spawn_page is not set: call jupyterhub_knada.configure(c, …)")
         last = Choice.from_options(dict(self._memory.accepted or {}))
         team, self._page_team = self._page_team, None
-        hub = self._show_hub_layer()
+        hub = self._read_hub_layer()
         return str(self.spawn_page(self.build_offer(self.snapshot), last, hub=hub, team=team))
 
     def options_from_form(self, formdata: Mapping[str, Any]) -> dict[str, str]:
@@ -274,6 +274,8 @@ class KnadaSpawner(HomingKubeSpawner):
     def _decide(self, raw: object) -> tuple[Choice, ServerPlan]:
         """Check raw options and plan the server, from one state of the team files.
 
+        A page or a link may come while a server of this object starts, runs or stops: nothing is touched.
+
         Raises:
             StartRefusedError: the choice or the plan is refused.
         """
@@ -315,6 +317,8 @@ class KnadaSpawner(HomingKubeSpawner):
 
         Source: `KubeSpawner.load_user_options`, 7.1, called by `_start` before anything is made.
         """
+        if not self._is_restored:
+            self._restore_hub_layer()
         choice, plan = self._decide(self.user_options)
         hub = self._read_hub_layer()
         values = spawner_traits(plan, hub)

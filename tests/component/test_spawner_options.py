@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,11 +11,14 @@ from tornado.web import HTTPError
 from traitlets import TraitError
 
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
+from jupyterhub_knada.servers.traits import POD_TRAITS
 from jupyterhub_knada.web.spawn_page import render_spawn_page
 from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, PLATFORM, BadOptions
 from tests.support.spawners import Group, User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyterhub_knada.servers.spawner import KnadaSpawner
     from tests.support.spawners import Spawners
 
@@ -171,14 +176,97 @@ async def test_page_shows_what_the_hub_itself_configures(spawners: Spawners) -> 
     assert claim["spec"]["resources"]["requests"]["storage"] == "33Gi"
 
 
-async def test_page_of_a_running_server_leaves_it_as_it_is(spawners: Spawners) -> None:
-    """A refused form of a named server draws the default one's page: that may be running."""
+OTHER = {"team": "beta", "profile": "beta-only"}
+CHOSEN = {"team": "alfa", "profile": "choose", "image": "plain", "size": "s"}
+
+
+def _traits(spawner: KnadaSpawner) -> dict[str, Any]:
+    names = POD_TRAITS | {"namespace", "pod_name", "pvc_name", "dns_name"}
+    return {name: copy.deepcopy(getattr(spawner, name)) for name in names if spawner.has_trait(name)}
+
+
+async def _running(spawners: Spawners) -> KnadaSpawner:
+    spawner = _write(spawners)
+    await spawners.start(spawner, CHOSEN)
+    return spawner
+
+
+async def _running_since_an_earlier_hub(spawners: Spawners) -> KnadaSpawner:
+    earlier = await _running(spawners)
+    return spawners.make(earlier.user)
+
+
+async def _about_to_start(spawners: Spawners) -> KnadaSpawner:
+    spawner = _write(spawners)
+    spawner.clear_state()
+    spawner.mem_limit = "3G"  # as group overrides of the hub may say
+    return spawner
+
+
+LIVE = {
+    "that runs": _running,
+    "that runs since an earlier hub": _running_since_an_earlier_hub,
+    "that is about to start": _about_to_start,
+}
+DECIDE: dict[str, Callable[[KnadaSpawner], Any]] = {
+    "page": lambda spawner: spawner.get_options_form(),
+    "link": lambda spawner: spawner.options_from_query({name: [value] for name, value in OTHER.items()}),
+    "form": lambda spawner: spawner.options_from_form({name: [value] for name, value in OTHER.items()}),
+    "REST": lambda spawner: spawner.apply_user_options(spawner, OTHER),
+}
+
+
+async def _decide(spawner: KnadaSpawner, path: str) -> None:
+    decided = DECIDE[path](spawner)
+    if inspect.isawaitable(decided):
+        await decided
+
+
+@pytest.mark.parametrize("path", DECIDE)
+@pytest.mark.parametrize("live", LIVE)
+async def test_decision_about_a_choice_leaves_a_server_as_it_is(
+    spawners: Spawners, live: str, path: str
+) -> None:
+    """JupyterHub may ask while one runs: where two requests overlap, or for another server's page."""
+    spawners.config.KnadaSpawner.spawn_page = render_spawn_page
+    spawner = await LIVE[live](spawners)
+    before = _traits(spawner)
+    await _decide(spawner, path)
+    assert _traits(spawner) == before
+
+
+@pytest.mark.parametrize("path", ["page", "link", "form"])
+async def test_decision_in_the_middle_of_a_start_leaves_it_as_it_is(
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """The start goes on in its team's namespace, with its team's settings."""
     spawners.config.KnadaSpawner.spawn_page = render_spawn_page
     spawner = _write(spawners)
-    await spawners.start(spawner, GOOD)
-    before = {trait: getattr(spawner, trait) for trait in ("namespace", "image", "environment", "pvc_name")}
-    await spawner.get_options_form()
-    assert {trait: getattr(spawner, trait) for trait in before} == before
+    list_claims = spawners.claims.list_namespaced_persistent_volume_claim
+    befores = []
+
+    async def decide_and_list(namespace: str, label_selector: str) -> Any:
+        befores.append(_traits(spawner))
+        await _decide(spawner, path)
+        assert _traits(spawner) == befores[-1]
+        return await list_claims(namespace, label_selector)
+
+    monkeypatch.setattr(spawners.claims, "list_namespaced_persistent_volume_claim", decide_and_list)
+    pod, claim = await spawners.start(spawner, CHOSEN)
+    assert befores
+    assert claim is not None
+    assert (pod["metadata"]["namespace"], claim["metadata"]["namespace"]) == ("team-alfa", "team-alfa")
+    assert pod["spec"]["containers"][0]["image"] == "ghcr.io/example/plain:1"
+
+
+@pytest.mark.parametrize("path", ["link", "form"])
+async def test_decision_after_a_restart_of_the_hub_is_that_of_before(spawners: Spawners, path: str) -> None:
+    """What is stored of the last start is not taken for the hub's own setting: its namespace, say."""
+    spawner = await _running_since_an_earlier_hub(spawners)
+    assert spawner.namespace == "team-alfa"
+    fields = {name: [value] for name, value in CHOSEN.items()}
+    decide = spawner.options_from_query if path == "link" else spawner.options_from_form
+    assert decide(fields).items() >= CHOSEN.items()
 
 
 @pytest.mark.parametrize("prefix", ["", "opt-"], ids=["plain", "prefixed"])
