@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
 from jupyterhub_knada.servers.frozen import merge, without_nulls
 from jupyterhub_knada.servers.override_contents import check_contents
-from jupyterhub_knada.servers.override_lengths import check_lengths
+from jupyterhub_knada.servers.override_lengths import check_lengths, check_values
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
 from jupyterhub_knada.servers.override_volumes import check_laid_volumes
 from jupyterhub_knada.servers.profile_options import option_overrides
@@ -45,11 +45,18 @@ class Overrides:
 
 
 def lay_overrides(profile: EffectiveProfile, options: Mapping[str, OptionValue]) -> Overrides:
-    """Lay the overrides of the chosen options over the profile's own, as KubeSpawner does."""
+    """Lay the overrides of the chosen options over the profile's own, as KubeSpawner does.
+
+    Raises:
+        RefusedError: OUT_OF_RANGE, too many values in all of them, or what `option_overrides` refuses.
+    """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     said = [("", profile.override)]
     said += [(f", option {name}", override) for name, override in option_overrides(profile, options)]
+    # First, as each layer copies what all before it have said.
+    for fault in check_values(override for _, override in said):
+        _refuse_fault("kubespawnerOverride", fault)
     for where, override in said:
         values = merge(values, override)
         sources.update(dict.fromkeys(override, f"{profile.source} kubespawnerOverride{where}"))

@@ -7,7 +7,8 @@ hub goes through every text, list and mapping of it, again and again. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from jupyterhub_knada.errors import Code
@@ -33,7 +34,7 @@ _FILLED_IN: Final = KUBESPAWNER_NAMES | URL_NAMES
 
 def check_lengths(override: Mapping[str, Any]) -> tuple[Fault, ...]:
     """Find too many values or texts that are too long; else an override that is too large as a whole."""
-    if found := tuple(_many_values(override)) or tuple(_long_texts(override, ())):
+    if found := check_values((override,)) or tuple(_long_texts(override, ())):
         return found
     size = _length_filled_in(override)
     if size <= MOST_JSON:
@@ -47,13 +48,17 @@ def check_lengths(override: Mapping[str, Any]) -> tuple[Fault, ...]:
     return (Fault(Code.OUT_OF_RANGE, message, rule, "put it into the image, or into a file"),)
 
 
-def _many_values(override: Mapping[str, Any]) -> Iterator[Fault]:
-    count = _count_values(override)
-    if count > MOST_VALUES:
-        trait, most = name_largest(override, _count_values)
-        message = f"an override of {count} values, {most} of them in {trait}"
-        rule = f"at most {MOST_VALUES} texts, numbers, lists and mappings: the hub goes through each of them"
-        yield Fault(Code.OUT_OF_RANGE, message, rule, "put it into the image, or into a file")
+def check_values(overrides: Iterable[Mapping[str, Any]]) -> tuple[Fault, ...]:
+    """Find more values than all overrides of one start have together, before any is laid over another."""
+    counts: Counter[str] = Counter()
+    for override in overrides:
+        counts.update({trait: _count_values(value) for trait, value in override.items()})
+    if counts.total() <= MOST_VALUES:
+        return ()
+    [(trait, most)] = counts.most_common(1)
+    message = f"an override of {counts.total()} values, {most} of them in {trait}"
+    rule = f"at most {MOST_VALUES} texts, numbers, lists and mappings: the hub goes through each of them"
+    return (Fault(Code.OUT_OF_RANGE, message, rule, "put it into the image, or into a file"),)
 
 
 def _count_values(value: Any) -> int:

@@ -103,8 +103,8 @@ RESERVED_DOMAINS: Mapping[str, str] = MappingProxyType(
     },
 )
 """Domains of keys, all below them included; a key without a slash can be one, as `cpu-quota.crio.io`."""
-RESERVED_PREFIXES = ("dev.gvisor", "io.cilium", "io.katacontainers", "io.kubernetes")
-"""What keys begin with, up to a point or slash, that runtimes and networks read: a domain backwards."""
+RESERVED_PREFIXES = ("dev.gvisor.", "io.cilium.", "io.katacontainers.", "io.kubernetes.")
+"""What begins keys that runtimes and networks read, a domain backwards; a slash may be its last point."""
 RESERVED_VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         "KNADA_TEAM_SECRET": "it is the name of the team's secret, set for every server",
@@ -182,7 +182,7 @@ def reserved_variable(name: str) -> Fault | None:
 
 def _reserved_domain(key: str) -> str | None:
     domain = _domain_lowered(key).partition("/")[0]
-    if any(f"{domain}.".startswith(f"{prefix}.") for prefix in RESERVED_PREFIXES):
+    if f"{domain}.".startswith(RESERVED_PREFIXES):
         return _LOOSENS
     parts = domain.split(".")
     above = (".".join(parts[at:]) for at in range(len(parts)))

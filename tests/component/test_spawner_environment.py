@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import kubespawner.spawner
 import pytest
 
+from jupyterhub_knada.servers import layers
 from jupyterhub_knada.servers.refusing import StartRefusedError
 from jupyterhub_knada.servers.spawner import KnadaSpawner
 from jupyterhub_knada.teams.names import reserved_variable
@@ -187,14 +188,15 @@ async def test_name_of_a_server_that_is_a_text_of_its_own_is_refused_before_anyt
 
 
 async def test_values_that_are_too_many_with_those_of_an_option_are_refused_before_anything_is_made(
-    spawners: Spawners, made: list[str]
+    spawners: Spawners, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each override holds by itself; the hub would go through all of them together."""
+    """Each override holds by itself; the hub would copy and go through all of them together."""
+    monkeypatch.setattr(layers, "merge", lambda *_: made.append("laid one over the other"))
     names = ", ".join(f"P{n}: x" for n in range(900))
     option = f"{{args: [{', '.join(['x'] * 1100)}]}}"
     spawners.write(alfa=REFERRING.format(team="{}", profile=f"{{{names}}}", option=option))
     with pytest.raises(
-        StartRefusedError, match="override of 2003 values, 1101 of them in args; at most 2000"
+        StartRefusedError, match="override of 2002 values, 1101 of them in args; at most 2000"
     ):
         await spawners.start(spawners.make(), {"more": "odd"})
     assert made == []

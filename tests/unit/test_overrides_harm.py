@@ -314,7 +314,7 @@ def test_check_override_of_what_harms_others_says_where_and_why(
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        pytest.param(["x"] * 2000, "an override of 2004 values, 2001 of them in args", id="of many values"),
+        pytest.param(["x"] * 2000, "an override of 2003 values, 2001 of them in args", id="of many values"),
         pytest.param(
             ["y" * 100] * 640, "an override of 65954 bytes as JSON, 65921 of them in args", id="of bytes"
         ),
