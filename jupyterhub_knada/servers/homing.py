@@ -178,9 +178,10 @@ class HomingKubeSpawner(EnduringKubeSpawner):
 
         Source: `KubeSpawner.load_state`, 7.1, which takes over the namespace and the claim of the last start.
         """
+        before = self.namespace
         super().load_state(state)  # type: ignore[no-untyped-call]
-        # The namespace is that of the last start now, and not the hub's.
-        self._is_restored = False
+        # The namespace of a team is not the hub's own. Where there is none, hooks may change what a page shows.
+        self._is_restored = self._is_restored and self.namespace == before
         self._memory = ServerMemory.from_state(state.get(STATE_KEY))
         # Private to KubeSpawner; see `_find_home`.
         self._pvc_exists = False

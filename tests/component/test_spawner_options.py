@@ -176,6 +176,21 @@ async def test_page_shows_what_the_hub_itself_configures(spawners: Spawners) -> 
     assert claim["spec"]["resources"]["requests"]["storage"] == "33Gi"
 
 
+@pytest.mark.parametrize("has_started", [False, True], ids=["of somebody new", "of a stopped server"])
+async def test_page_after_a_restart_of_the_hub_shows_what_hooks_say(
+    spawners: Spawners, *, has_started: bool
+) -> None:
+    """JupyterHub runs `auth_state_hook` before it draws the page, and again at the start."""
+    spawners.config.KnadaSpawner.spawn_page = render_spawn_page
+    spawner = _write(spawners)
+    if has_started:
+        await spawners.start(spawner, GOOD)
+        spawners.stop(spawner)
+        spawner = spawners.make(spawner.user)
+    spawner.mem_limit = "5G"
+    assert "5 GB" in await spawner.get_options_form()
+
+
 OTHER = {"team": "beta", "profile": "beta-only"}
 CHOSEN = {"team": "alfa", "profile": "choose", "image": "plain", "size": "s"}
 
