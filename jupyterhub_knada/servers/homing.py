@@ -180,7 +180,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         """
         before = self.namespace
         super().load_state(state)  # type: ignore[no-untyped-call]
-        # The namespace of a team is not the hub's own. Where there is none, hooks may change what a page shows.
+        # A team's namespace is not the hub's own; without one, hooks may change what a page shows.
         self._is_restored = self._is_restored and self.namespace == before
         self._memory = ServerMemory.from_state(state.get(STATE_KEY))
         # Private to KubeSpawner; see `_find_home`.
