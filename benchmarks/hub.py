@@ -41,6 +41,10 @@ c.KubeSpawner.pod_connect_ip = "127.0.0.1"
 c.KubeSpawner.start_timeout = 120
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 120, "slow_stop_timeout": 120}}
 """
+_AUTHENTICATOR: Final = """
+c.JupyterHub.authenticator_class = "dummy"
+c.DummyAuthenticator.allow_all = True
+"""
 _STOCK: Final = (
     _COMMON
     + """
@@ -48,9 +52,8 @@ c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
 c.KubeSpawner.namespace = "{first}"
 c.KubeSpawner.enable_user_namespaces = {is_one_for_all}
 c.KubeSpawner.user_namespace_template = "{first}"
-c.JupyterHub.authenticator_class = "dummy"
-c.DummyAuthenticator.allow_all = True
 """
+    + _AUTHENTICATOR
 )
 _KNADA: Final = (
     _COMMON
@@ -59,6 +62,7 @@ from jupyterhub_knada.hub_config import configure
 demo = "jupyterhub_knada.KnadaDemoAuthenticator"
 configure(c, teams_dir="teams", platform_file="platform.yaml", authenticator=demo, culler=False)
 """
+    + _AUTHENTICATOR
 )
 _LOST: Final = (" does not appear to be running at ", " appears to have stopped while the Hub was down")
 """What a hub logs that takes a running server for a stopped one."""
