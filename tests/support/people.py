@@ -35,7 +35,8 @@ def start(page: Page, demo: DemoProcess, team: str, profile: str) -> None:
 
 def stop(page: Page, demo: DemoProcess) -> None:
     """Stop the server on the home page and wait until it is gone."""
-    page.goto(f"{demo.url}/hub/home")
+    # JupyterHub's scripts load one another; a click before the last of them is there does nothing.
+    page.goto(f"{demo.url}/hub/home", wait_until="networkidle")
     page.get_by_role("button", name=re.compile("Stop My Server")).click()
     expect(page.get_by_role("button", name=re.compile("Start My Server"))).to_be_visible()
 
