@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.account import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What a property says does not depend on how busy the machine is.
 settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,3 +47,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left with it at the end."""
     items.sort(key=lambda item: _LONGEST.get(item.path.parent.name, len(_LONGEST)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect what connections to a cluster have left, after the module's event loops have ended.
+
+    A server that is killed in the middle of an answer, and a watch that is given up in the middle of a TLS
+    handshake, leave their sockets to the collector, whose warning would hit whichever test runs then.
+    """
+    yield
+    if request.path.parent.name in _LONGEST:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()

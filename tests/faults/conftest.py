@@ -7,8 +7,6 @@ run together, each with a person of its own, when the first one is; each test th
 from __future__ import annotations
 
 import asyncio
-import gc
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,19 +31,6 @@ def backend(request: pytest.FixtureRequest) -> Iterator[WholeCluster]:
     with whole_cluster(request.param, node_options=_NODE) as found:
         name_version(request.config, request.param, found.backend.ask_version())
         yield found
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _collected_sockets() -> Iterator[None]:
-    """Collect what killed servers have left, after the module's event loop has ended.
-
-    A server that is killed in the middle of an answer leaves its client's sockets to the collector, whose
-    warning would hit whichever test runs when it comes.
-    """
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
