@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.account import Account
+from tests.support.sockets import collect_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,13 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _collected_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Collect what connections to a cluster have left, after the module's event loops have ended.
-
-    A server that is killed in the middle of an answer, and a watch that is given up in the middle of a TLS
-    handshake, leave their sockets to the collector, whose warning would hit whichever test runs then.
-    """
+    """Collect what connections to a cluster have left, after the module's event loops have ended."""
     yield
     if request.path.parent.name in _LONGEST:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        collect_sockets()

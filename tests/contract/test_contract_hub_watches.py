@@ -17,10 +17,11 @@ from jupyterhub_knada.servers.watch_calls import Collection, WatchError
 from tests.support.faulty_api import Fault, FaultyApi
 from tests.support.hub_watches import LOG, count_calls, count_open, hub_of, pod_watch, watch_client
 from tests.support.manifests import pod
+from tests.support.sockets import collect_sockets
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from jupyterhub_knada.servers.pod_watch import PodWatch
@@ -108,6 +109,13 @@ async def _delete(api: KubernetesApi, namespace: str, name: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/pods/{name}"
     (await api.delete(path, {"gracePeriodSeconds": 0})).ok()
     await api.until_gone(path)
+
+
+@pytest.fixture(autouse=True)
+def _collected_after_each() -> Iterator[None]:
+    """Collect after each test: nowhere else are so many watches given up while they begin."""
+    yield
+    collect_sockets()
 
 
 async def _until(pods: PodWatch, namespace: str, *names: str) -> None:
