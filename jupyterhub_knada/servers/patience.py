@@ -31,7 +31,10 @@ _MOST_TOLD: Final = 20
 LONGEST_LOGGED: Final = 1000
 """Characters of the API's message that are logged: a webhook may write pages."""
 LONGEST_RETRY_AFTER: Final = 60.0
-"""Seconds that a server may ask to wait: Kubernetes asks for some, a proxy in its place maybe for days."""
+"""Seconds that a server may ask to wait: a proxy in its place maybe asks for days.
+
+Source: Kubernetes' own flow control asks for 32 s at most, its `maxRetryAfter`.
+"""
 _PASSING: Final = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -177,9 +180,18 @@ def _error_of(state: RetryCallState) -> BaseException:
 
 
 def _retry_after(error: BaseException) -> float:
-    """Give the seconds to wait as the server asks, within bounds; 0 where it does not."""
+    """Give the seconds to wait as the server asks; 0 where it does not."""
     headers = getattr(error, "headers", None) or {}
+    return read_retry_after(headers.get("Retry-After")) or 0.0
+
+
+def read_retry_after(value: object) -> float | None:
+    """Give the seconds that a server asks to wait, at most `LONGEST_RETRY_AFTER`; None where it does not.
+
+    Args:
+        value: Of the header `Retry-After`, or of a Status' `retryAfterSeconds`.
+    """
     try:
-        return min(LONGEST_RETRY_AFTER, max(0.0, float(headers.get("Retry-After", 0))))
-    except ValueError:  # a date, as HTTP allows and Kubernetes never sends
-        return 0.0
+        return min(LONGEST_RETRY_AFTER, max(0.0, float(str(value))))
+    except ValueError:  # a date, as HTTP allows and Kubernetes never sends, or nothing
+        return None

@@ -15,6 +15,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
 from jupyterhub_knada.errors import KnadaError
 from jupyterhub_knada.servers.foreign_texts import on_one_line
 from jupyterhub_knada.servers.json_pieces import ListReader
+from jupyterhub_knada.servers.patience import read_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,9 +35,6 @@ _LONGEST_MESSAGE: Final = 300
 LONGEST_LINE: Final = 32 * 2**20
 """Bytes of one change. etcd takes objects of 1.5 MB, in which the API server writes each `<` as six letters;
 names of fields, and clusters with a higher limit, come on top. More would be too much of the hub's memory."""
-LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
-"""Longest that a server is left alone because it asks for it: no number keeps the hub blind for hours.
-Source: Kubernetes' own flow control asks for 32 s at most, its `maxRetryAfter`."""
 _BREATH_SECONDS: Final = 0.01
 """Longest that what has come is worked off without letting others on the event loop."""
 
@@ -64,7 +62,7 @@ class WatchError(KnadaError):
     def __init__(self, status: int, told: str, retry_after: float | None = None) -> None:
         self.status = status
         self.retry_after = retry_after
-        """Seconds, as the server asks, and at most `LONGEST_RETRY_AFTER_SECONDS`; None: it does not."""
+        """Seconds, as the server asks, and at most `patience.LONGEST_RETRY_AFTER`; None: it does not."""
         super().__init__(told)
 
 
@@ -255,21 +253,14 @@ async def _error_of_response(response: ClientResponse) -> WatchError:
     except ValueError:
         status = None
     body = status if isinstance(status, dict) else {}
-    return _error(response.status, body, _seconds(response.headers.get("Retry-After")))
+    return _error(response.status, body, read_retry_after(response.headers.get("Retry-After")))
 
 
 def _error_of_status(status: dict[str, Any]) -> WatchError:
     details = status.get("details") or {}
-    return _error(int(status.get("code") or 0), status, _seconds(details.get("retryAfterSeconds")))
+    return _error(int(status.get("code") or 0), status, read_retry_after(details.get("retryAfterSeconds")))
 
 
 def _error(code: int, status: dict[str, Any], retry_after: float | None) -> WatchError:
     message = on_one_line(str(status.get("message") or status.get("reason") or "nothing more"))
     return _ERRORS.get(code, WatchError)(code, f"{code}: {message[:_LONGEST_MESSAGE]}", retry_after)
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return min(LONGEST_RETRY_AFTER_SECONDS, max(0.0, float(str(value))))
-    except ValueError:  # a date, as HTTP allows and Kubernetes never sends, or nothing
-        return None
