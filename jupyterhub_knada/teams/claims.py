@@ -1,6 +1,7 @@
-"""What only one team may have: its id, the one it had before, namespace, ingress and secret.
+"""What only one team may have: its id and namespace, those it had before, ingress and secret.
 
-Where all teams share the hub's namespace, also its service account and the secrets for pulling images.
+Where all teams share the hub's namespace, also its service account and the secrets for pulling images. One
+thing can be shared: teams that were in one namespace together may all say so, as long as no team has it now.
 
 On a first load every team that claims the same is closed: nobody can say who had it. Later the newcomer is.
 Who holds a thing is who was served with it, also where that team's file does not hold just now.
@@ -9,6 +10,7 @@ Who holds a thing is who was served with it, also where that team's file does no
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +35,9 @@ _REMEDIES = MappingProxyType(
 )
 
 
+_NAMESPACE_BEFORE: Path = ("movedFrom", "namespace")
+
+
 class Claim(NamedTuple):
     """A thing that one team may have."""
 
@@ -41,10 +46,24 @@ class Claim(NamedTuple):
 
 
 class _Conflict(NamedTuple):
-    """A claim and the teams that have it, sorted: two or more."""
+    """A claim and the other teams that stand in its way, sorted: one or more."""
 
     claim: Claim
-    slugs: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimant:
+    """A team that claims a thing, or is served with it."""
+
+    is_shared: bool
+    """Whether it only says, now and as it is served, that the thing was its own together with others."""
+    is_holder: bool
+    """Whether it is served with the thing."""
+
+    def excludes(self, other: _Claimant) -> bool:
+        """Tell whether the two cannot both have the thing."""
+        return not (self.is_shared and other.is_shared)
 
 
 def ids_of(slug: str, team: TeamFile) -> tuple[str, ...]:
@@ -56,7 +75,8 @@ def ids_of(slug: str, team: TeamFile) -> tuple[str, ...]:
 def claims_of(slug: str, team: TeamFile, platform: PlatformFile) -> dict[Claim, Path]:
     """Give what a team claims, with where it says so; what it leaves out follows from its name, or is free.
 
-    An id that the team had before counts as the one that it has: homes are found by both.
+    An id or namespace that the team had before counts as the one that it has: homes are found by the first,
+    and lie in the second (`can_share` says which of these others may name as well).
 
     Args:
         slug: the team's slug.
@@ -67,7 +87,7 @@ def claims_of(slug: str, team: TeamFile, platform: PlatformFile) -> dict[Claim, 
     said = (
         ("id", team_id, ("id",)),
         *(("id", before, ("movedFrom", "id")) for before in older),
-        ("namespace", team.namespace if platform.namespaces == "team" else None, ("namespace",)),
+        *_namespaces(team, platform),
         ("ingress", team.ingress, ("ingress",)),
         *_claims_in_the_hubs_namespace(team, platform),
         ("secret", team.secret or team_id, ("id",) if team.id and not team.secret else ("secret",)),
@@ -77,6 +97,23 @@ def claims_of(slug: str, team: TeamFile, platform: PlatformFile) -> dict[Claim, 
         if value is not None:
             claims.setdefault(Claim(kind, value), path)
     return claims
+
+
+def can_share(path: Path) -> bool:
+    """Tell whether what is claimed here may be claimed by others in the same way.
+
+    Args:
+        path: Where a team's file says so, as `claims_of` gives it.
+    """
+    return path == _NAMESPACE_BEFORE
+
+
+def _namespaces(team: TeamFile, platform: PlatformFile) -> Iterable[tuple[str, str, Path]]:
+    """Give the namespaces of a team's homes: in the hub's own all teams are, and nobody's claim is in it."""
+    if platform.namespaces == "team":
+        yield "namespace", team.namespace, ("namespace",)
+        if team.moved_from and team.moved_from.namespace:
+            yield "namespace", team.moved_from.namespace, _NAMESPACE_BEFORE
 
 
 def _claims_in_the_hubs_namespace(team: TeamFile, platform: PlatformFile) -> Iterable[tuple[str, str, Path]]:
@@ -113,17 +150,14 @@ def decide_claims(
     """
     claimed = {slug: _read_claims(slug, view, platform) for slug, view in views.items()}
     held = {
-        slug: frozenset(claims_of(slug, loaded.team, platform))
-        for slug, loaded in previous.items()
-        if slug in views
+        slug: claims_of(slug, loaded.team, platform) for slug, loaded in previous.items() if slug in views
     }
-    moved = _tell_moves(views, claimed, held)
     closed: dict[str, list[Problem]] = {}
     while True:
-        losers = _losers(claimed, held, broken | closed.keys() | moved.keys())
+        losers = _losers(claimed, held, broken | closed.keys())
         found = {slug: _tell(slug, conflicts, views, claimed) for slug, conflicts in losers.items()}
         if found.keys() <= closed.keys():
-            return {slug: moved.get(slug, []) + closed.get(slug, []) for slug in moved.keys() | closed.keys()}
+            return closed
         # A team that is closed keeps what it is served with: that may close another one.
         closed |= found
 
@@ -137,51 +171,44 @@ def _read_claims(slug: str, view: FileView[TeamFile], platform: PlatformFile) ->
     return {claim: path for claim, path in claims.items() if path[0] not in unsaid}
 
 
-def _tell_moves(
-    views: Mapping[str, FileView[TeamFile]],
-    claimed: Mapping[str, Mapping[Claim, Path]],
-    held: Mapping[str, frozenset[Claim]],
-) -> dict[str, list[Problem]]:
-    """Tell the teams that say they were in a namespace which is another team's.
-
-    Unlike an id it is nobody's claim: teams that had one namespace together may all say so.
-    """
-    told: dict[str, list[Problem]] = {}
-    for slug, view in views.items():
-        before = view.part.moved_from if view.part else None
-        claim = Claim("namespace", before.namespace if before and before.namespace else "")
-        others = [other for other in views if claim in {*claimed[other], *held.get(other, ())}]
-        others = sorted(other for other in others if other != slug)
-        if others:
-            rule = _who_has(claim, others, views, claimed).removesuffix(", too")
-            message = f"claimed twice {got(claim.value)}"
-            remedy = "name the namespace that was this team's, or remove it"
-            fault = Fault(Code.CLAIMED_TWICE, message, rule, remedy, ("movedFrom", "namespace"))
-            told[slug] = [view.tell(fault)]
-    return told
-
-
 def _losers(
     claimed: Mapping[str, Mapping[Claim, Path]],
-    held: Mapping[str, frozenset[Claim]],
+    held: Mapping[str, Mapping[Claim, Path]],
     closed: Iterable[str],
 ) -> dict[str, list[_Conflict]]:
     """Give, for each team that loses a claim, the conflicts about it."""
-    claimants: dict[Claim, set[str]] = defaultdict(set)
-    for slug, claims in claimed.items():
-        for claim in claims:
-            claimants[claim].add(slug)
-    for slug in closed:
-        for claim in held.get(slug, ()):
-            claimants[claim].add(slug)
     losers: dict[str, list[_Conflict]] = defaultdict(list)
-    for claim, slugs in claimants.items():
-        if len(slugs) > 1:
-            holders = {slug for slug in slugs if claim in held.get(slug, ())}
-            conflict = _Conflict(claim, tuple(sorted(slugs)))
-            for slug in slugs - (holders if len(holders) == 1 else set()):
-                losers[slug].append(conflict)
+    for claim, claimants in _claimants(claimed, held, closed).items():
+        holders = {slug: found for slug, found in claimants.items() if found.is_holder}
+        for slug, own in claimants.items():
+            # Who is served with a thing keeps it, unless another is, too: then nobody can say whose it is.
+            rivals = holders if own.is_holder else claimants
+            if any(other != slug and own.excludes(found) for other, found in rivals.items()):
+                others = sorted(o for o, found in claimants.items() if o != slug and own.excludes(found))
+                losers[slug].append(_Conflict(claim, tuple(others)))
     return losers
+
+
+def _claimants(
+    claimed: Mapping[str, Mapping[Claim, Path]],
+    held: Mapping[str, Mapping[Claim, Path]],
+    closed: Iterable[str],
+) -> Mapping[Claim, Mapping[str, _Claimant]]:
+    """Give the teams that claim each thing: by their file, and those of closed teams by what they hold."""
+    slugs: dict[Claim, set[str]] = defaultdict(set)
+    for slug, claims in (*claimed.items(), *((slug, held.get(slug, {})) for slug in closed)):
+        for claim in claims:
+            slugs[claim].add(slug)
+    found: dict[Claim, dict[str, _Claimant]] = {}
+    for claim, names in slugs.items():
+        if len(names) > 1:
+            found[claim] = {slug: _claimant(claim, claimed[slug], held.get(slug, {})) for slug in names}
+    return found
+
+
+def _claimant(claim: Claim, said: Mapping[Claim, Path], held: Mapping[Claim, Path]) -> _Claimant:
+    paths = [claims[claim] for claims in (said, held) if claim in claims]
+    return _Claimant(is_shared=all(map(can_share, paths)), is_holder=claim in held)
 
 
 def _tell(
@@ -192,14 +219,16 @@ def _tell(
 ) -> list[Problem]:
     view = views[slug]
     told = []
-    for claim, slugs in conflicts:
+    for claim, others in conflicts:
         if claim not in claimed[slug]:
             continue
-        others = [other for other in slugs if other != slug]
+        path = claimed[slug][claim]
         rule = _who_has(claim, others, views, claimed)
         message = f"claimed twice {got(claim.value)}"
         remedy = _REMEDIES.get(claim.kind, f"give each team its own {claim.kind}")
-        told.append(view.tell(Fault(Code.CLAIMED_TWICE, message, rule, remedy, claimed[slug][claim])))
+        if can_share(path):
+            remedy = "name the namespace that was this team's, or remove it"
+        told.append(view.tell(Fault(Code.CLAIMED_TWICE, message, rule, remedy, path)))
     return told
 
 

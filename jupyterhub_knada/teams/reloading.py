@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
-from jupyterhub_knada.teams.claims import Claim, claims_of
+from jupyterhub_knada.teams.claims import Claim, can_share, claims_of
 from jupyterhub_knada.teams.effective import pin_images
 from jupyterhub_knada.teams.loaded import ClosedTeam, LoadedTeam
 from jupyterhub_knada.teams.positions import shown
@@ -110,13 +110,16 @@ def _find_clash(
     fresh: Mapping[str, LoadedTeam], kept: Mapping[str, LoadedTeam], platform: LoadedPlatform
 ) -> tuple[str, Problem] | None:
     """Find a team that claims what a kept one has, which the loader compared by that one's new file only."""
-    taken = {
-        claim: team for slug, team in kept.items() for claim in claims_of(slug, team.team, platform.platform)
-    }
+    taken: dict[Claim, tuple[LoadedTeam, Path]] = {}
+    for slug, team in kept.items():
+        for claim, path in claims_of(slug, team.team, platform.platform).items():
+            if claim not in taken or not can_share(path):
+                taken[claim] = team, path
     for slug in sorted(fresh):
         for claim, path in claims_of(slug, fresh[slug].team, platform.platform).items():
-            if claim in taken:
-                return slug, _clash(fresh[slug], claim, path, taken[claim])
+            holder, held_as = taken.get(claim, (None, path))
+            if holder is not None and not (can_share(path) and can_share(held_as)):
+                return slug, _clash(fresh[slug], claim, path, holder)
     return None
 
 

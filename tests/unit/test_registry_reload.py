@@ -72,6 +72,23 @@ def test_registry_valid_change_is_served_once_the_file_stands_still(tmp_path: Pa
     assert before.teams["kyrre"].team.memory_limit is None, "a snapshot never changes"
 
 
+@pytest.mark.parametrize("is_broken", [False, True], ids=["its file is valid", "its file has errors"])
+def test_registry_moved_team_is_served_and_the_newcomer_in_its_old_namespace_is_not(
+    tmp_path: Path, *, is_broken: bool
+) -> None:
+    """A newcomer in the namespace that a team has left gets none of the homes in it."""
+    moved = "namespace: new\nusers: [e1]\nmovedFrom: {namespace: old}\n"
+    registry = open_folder(write_files(tmp_path, kyrre=moved))
+    write_files(tmp_path, newcomer="namespace: old\nusers: [e2]\n")
+    if is_broken:
+        write_files(tmp_path, kyrre=BROKEN)
+
+    snapshot = look_until_settled(registry)
+
+    assert (list(snapshot.teams), list(snapshot.closed)) == (["kyrre"], ["newcomer"])
+    assert snapshot.stale == (frozenset({"kyrre"}) if is_broken else frozenset())
+
+
 def test_registry_half_written_file_is_never_read(tmp_path: Path) -> None:
     """An editor that writes in steps, each look another one, is waited for."""
     registry = open_folder(write_files(tmp_path, kyrre=SEED))

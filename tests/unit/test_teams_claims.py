@@ -310,18 +310,55 @@ def test_moved_from_of_the_team_itself_is_no_clash(tmp_path: Path) -> None:
     assert list(loaded.teams) == ["a"]
 
 
-def test_moved_from_cannot_name_the_namespace_of_another_team(tmp_path: Path) -> None:
-    """Who says that it was where another team is has made a mistake, or means harm; the other is unharmed."""
-    one, other = team("pensjon"), team("x", "movedFrom: {namespace: pensjon}\n")
-    loaded = load_folder(write_files(tmp_path, pensjon=one, x=other))
-    assert list(loaded.teams) == ["pensjon"]
+MOVED = team("new", "movedFrom: {namespace: old}\n")
+
+
+def test_moved_from_and_the_namespace_of_another_team_close_both_on_a_first_load(tmp_path: Path) -> None:
+    """Nobody can say whose homes lie there: the rule is the one of ids."""
+    loaded = load_folder(write_files(tmp_path, a=MOVED, b=team("old"), c=team("c")))
+    assert (list(loaded.teams), list(loaded.closed)) == (["c"], ["a", "b"])
     assert told(loaded) == [
         (
-            "teams/x.yaml:3:24: movedFrom.namespace: claimed twice (got 'pensjon'); "
-            "teams/pensjon.yaml:1 claims it; "
-            "name the namespace that was this team's, or remove it [KNADA-C031]"
+            "teams/a.yaml:3:24: movedFrom.namespace: claimed twice (got 'old'); teams/b.yaml:1 claims it, "
+            "too; name the namespace that was this team's, or remove it [KNADA-C031]"
+        ),
+        (
+            "teams/b.yaml:1:12: namespace: claimed twice (got 'old'); teams/a.yaml:3 claims it, too; "
+            "give each team its own namespace [KNADA-C031]"
         ),
     ]
+
+
+def test_newcomer_cannot_take_the_namespace_that_a_team_had_before(tmp_path: Path) -> None:
+    """The homes of a moved team may still lie there: it stays open, and the newcomer is closed."""
+    before = load_folder(write_files(tmp_path, a=MOVED))
+    loaded = reload(write_files(tmp_path, b=team("old")), before)
+    assert (list(loaded.teams), list(loaded.closed)) == (["a"], ["b"])
+    [message] = told(loaded)
+    assert message.startswith("teams/b.yaml:1:12: namespace: claimed twice (got 'old'); teams/a.yaml:3 ")
+
+
+def test_newcomer_cannot_name_the_namespace_of_another_team_as_its_own_before(tmp_path: Path) -> None:
+    """Who says that it was where another team is has made a mistake, or means harm; the other is unharmed."""
+    before = load_folder(write_files(tmp_path, b=team("old")))
+    loaded = reload(write_files(tmp_path, a=MOVED), before)
+    assert (list(loaded.teams), list(loaded.closed)) == (["b"], ["a"])
+
+
+def test_team_that_moves_keeps_others_out_of_both_namespaces(tmp_path: Path) -> None:
+    """In the same reload in which a team moves, nobody takes the place that it leaves."""
+    before = load_folder(write_files(tmp_path, a=team("old")))
+    loaded = reload(write_files(tmp_path, a=MOVED, b=team("old"), c=team("new")), before)
+    assert (list(loaded.teams), list(loaded.closed)) == ([], ["a", "b", "c"])
+    loaded = reload(write_files(tmp_path, c=team("c")), before)
+    assert (list(loaded.teams), list(loaded.closed)) == (["a", "c"], ["b"])
+
+
+def test_newcomer_that_was_in_the_same_namespace_harms_nobody(tmp_path: Path) -> None:
+    """Teams that leave one namespace for all may say so one after the other."""
+    before = load_folder(write_files(tmp_path, a=MOVED))
+    loaded = reload(write_files(tmp_path, b=team("b", "movedFrom: {namespace: old}\n")), before)
+    assert list(loaded.teams) == ["a", "b"]
 
 
 def test_moved_from_cannot_name_the_namespace_that_another_team_is_served_with(tmp_path: Path) -> None:
