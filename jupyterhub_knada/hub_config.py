@@ -78,7 +78,7 @@ def configure(
     if faults:
         raise HubSettingError(faults)
     _set_classes(c, authenticator, files)
-    _add_endpoints(c)
+    c.JupyterHub.custom_scopes.update(CUSTOM_SCOPES)
     if culler:
         _add_culler(c)
 
@@ -165,6 +165,7 @@ def _check_hub(c: Config) -> list[str]:
 
 def _set_classes(c: Config, authenticator: str | type, files: dict[str, str | None]) -> None:
     from jupyterhub_knada.servers.overrides import check_override  # noqa: PLC0415 - see `_check_authenticator`
+    from jupyterhub_knada.web.routes import HUB_HANDLERS  # noqa: PLC0415
     from jupyterhub_knada.web.spawn_page import render_spawn_page  # noqa: PLC0415
 
     c.JupyterHub.authenticator_class = authenticator
@@ -173,6 +174,7 @@ def _set_classes(c: Config, authenticator: str | type, files: dict[str, str | No
         setattr(c.KnadaAuthenticator, name, value)
         setattr(c.KnadaSpawner, name, value)
     c.KnadaAuthenticator.check_override = check_override
+    c.KnadaAuthenticator.hub_handlers = list(HUB_HANDLERS)
     c.KnadaSpawner.spawn_page = render_spawn_page
 
 
@@ -185,20 +187,6 @@ def _spawner_class(c: Config) -> Any:
         if isinstance(current, type) and issubclass(current, KnadaSpawner):
             return current
     return KnadaSpawner
-
-
-def _add_endpoints(c: Config) -> None:
-    """Add what the hub itself answers, and the scopes that guard it.
-
-    `extra_handlers` is called deprecated since JupyterHub 3.1, in favour of services; but only the hub's
-    process knows what each running server was started with, and it tells that to nobody else.
-    """
-    from jupyterhub_knada.web.culling_policies import CullingPoliciesHandler  # noqa: PLC0415 - see above
-
-    path = r"/api/knada/culling-policies"
-    if not any(entry[0] == path for entry in _listed(c.JupyterHub.extra_handlers)):
-        c.JupyterHub.extra_handlers.append((path, CullingPoliciesHandler))
-    c.JupyterHub.custom_scopes.update(CUSTOM_SCOPES)
 
 
 def _add_culler(c: Config) -> None:

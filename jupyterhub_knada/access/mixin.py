@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub.auth import Authenticator
 from jupyterhub.utils import maybe_future
-from traitlets import Callable, Unicode, default
+from tornado.web import RequestHandler
+from traitlets import Callable, List, Tuple, Type, Unicode, default
 
 from jupyterhub_knada.access.claims import GroupClaim
 from jupyterhub_knada.access.refusals import RefusedSignInError
@@ -98,6 +99,20 @@ class KnadaAuthenticator(Authenticator):
         .. versionadded:: 0.1
         """,
     )
+    hub_handlers = List(
+        Tuple(Unicode(), Type(klass=RequestHandler)),
+        config=True,
+        help="""
+        What the hub answers with pages and endpoints of this package, before it asks its own.
+
+        A list of (pattern of the path below `/hub`, handler class); the default is empty, as this class knows
+        no pages. `configure()` sets it. Read at the start of the hub. What keeps links from starting servers
+        is in it: without it the hub's own pages answer.
+        Example: not meant to be set by hand.
+
+        .. versionadded:: 0.1
+        """,
+    )
 
     @default("manage_groups")
     def _default_manage_groups(self) -> bool:
@@ -124,7 +139,17 @@ class KnadaAuthenticator(Authenticator):
         ]
         if not self.manage_groups:
             faults.append("manage_groups: is False; groups say who is in which team; remove it")
+        if not set(self.hub_handlers) <= {tuple(entry[:2]) for entry in self.get_handlers(self.parent)}:
+            faults.append("get_handlers: leaves out those of this package; call super().get_handlers(app)")
         return faults
+
+    def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
+        """Put `hub_handlers` before those of the base class.
+
+        Source: JupyterHub 5.3-6.1 app.py `init_handlers`: an authenticator's handlers come before the hub's
+        own, `extra_handlers` after them; the first whose pattern matches answers.
+        """
+        return [*self.hub_handlers, *super().get_handlers(app)]  # type: ignore[no-untyped-call]
 
     def check_allow_config(self) -> None:
         """End the start of a hub whose settings cannot work and say why; else load the team files.

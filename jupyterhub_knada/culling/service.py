@@ -140,7 +140,7 @@ def _explain_stop(api_url: str, error: Exception) -> str:
         )
     elif isinstance(error, HTTPClientError) and error.code == 404:  # noqa: PLR2004 - HTTP "Not Found"
         why = (
-            f"{api_url}{POLICIES_PATH} gave 404; configure() adds it to JupyterHub.extra_handlers: "
+            f"{api_url}{POLICIES_PATH} gave 404; configure() adds it to KnadaAuthenticator.hub_handlers: "
             "does a later line replace that?"
         )
     elif isinstance(error, (HTTPClientError, OSError)):

@@ -160,7 +160,7 @@ async def test_pass_in_doubt_stops_nothing(policy: Any, model: dict[str, Any]) -
     ("failing", "status", "told"),
     [
         pytest.param("/culling-policies", 403, "lacks a scope", id="policies refused"),
-        pytest.param("/culling-policies", 404, "extra_handlers", id="policies not there"),
+        pytest.param("/culling-policies", 404, "hub_handlers", id="policies not there"),
         pytest.param("/culling-policies", 500, "did not answer (500)", id="policies broken"),
         pytest.param("/users", 403, "lacks a scope", id="users refused"),
         pytest.param("/api/", 503, "did not answer (503)", id="version not there"),

@@ -17,13 +17,13 @@ from jupyterhub_knada.access.roles import CULLER_ROLE, CUSTOM_SCOPES
 from jupyterhub_knada.hub_config import HubSettingError
 from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.web.culling_policies import CullingPoliciesHandler
+from jupyterhub_knada.web.routes import HUB_HANDLERS
 from jupyterhub_knada.web.spawn_page import render_spawn_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-ENDPOINT = (r"/api/knada/culling-policies", CullingPoliciesHandler)
 CULLER = {
     "name": "knada-culler",
     "command": [sys.executable, "-m", "jupyterhub_knada.culling"],
@@ -66,7 +66,7 @@ def test_configure_on_an_empty_configuration_sets_everything(teams: Path) -> Non
     hub = hub_of(c)
     assert hub.spawner_class is KnadaSpawner
     assert hub.authenticator_class.__name__ == "KnadaAzureADAuthenticator"
-    assert hub.extra_handlers == [ENDPOINT]
+    assert hub.extra_handlers == []
     assert hub.custom_scopes == CUSTOM_SCOPES
     assert hub.services == [CULLER]
     assert hub.load_roles == [CULLER_ROLE.to_load_role()]
@@ -76,6 +76,7 @@ def test_configure_on_an_empty_configuration_sets_everything(teams: Path) -> Non
         assert section.team is None
     assert c.KnadaSpawner.spawn_page is render_spawn_page
     assert c.KnadaAuthenticator.check_override is check_override
+    assert c.KnadaAuthenticator.hub_handlers == list(HUB_HANDLERS)
 
 
 def _by_assignment(c: Config, name: str, value: Any) -> None:
@@ -111,7 +112,8 @@ def test_configure_keeps_what_the_admin_said_before(
     assert hub.services == [service, CULLER]
     assert hub.load_roles == [role, CULLER_ROLE.to_load_role()]
     assert hub.custom_scopes == {**scope, **CUSTOM_SCOPES}
-    assert hub.extra_handlers == [handler, ENDPOINT]
+    assert hub.extra_handlers == [handler]
+    assert c.KnadaAuthenticator.hub_handlers == list(HUB_HANDLERS)
 
 
 def test_configure_keeps_what_the_admin_says_afterwards(teams: Path) -> None:
@@ -148,7 +150,7 @@ def test_configure_without_culler_adds_none(teams: Path) -> None:
     configure(c, teams_dir=teams, culler=False)
     hub = hub_of(c)
     assert (hub.services, hub.load_roles) == ([], [])
-    assert hub.extra_handlers == [ENDPOINT]
+    assert c.KnadaAuthenticator.hub_handlers == list(HUB_HANDLERS)
 
 
 @pytest.mark.parametrize(
