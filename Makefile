@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oldest kubernetes contract lint types imports docs benchmark constraints clean
+.PHONY: help demo test oldest kubernetes contract lint types imports docs references benchmark constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -47,6 +47,9 @@ imports: $(VENV)/.dev ## Check that the rooms import one another one way only
 
 docs: $(VENV)/.dev ## Build the documentation; warnings are errors
 	$(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html
+
+references: $(VENV)/.dev ## Write docs/reference anew from the code; commit what changed
+	@$(BIN)/python -m docs.generator
 
 benchmark: CLUSTERS = newest
 benchmark: kubernetes ## Measure watching of thousands of pods beside stock KubeSpawner: half an hour

@@ -7,7 +7,7 @@ each of the pods: how long they take to start, and to start and stop one server 
 
     python -m benchmarks.watching                        all of it: about half an hour
     python -m benchmarks.watching --pods 200 --namespaces 5 --few 0 --seconds 15 --rounds 1    a quick look
-    python -m benchmarks.watching --save FOLDER          all of it, and keep numbers, tables and a picture
+    python -m benchmarks.watching --save FOLDER          all of it, and keep numbers and a picture
     python -m benchmarks.watching --show FOLDER/watching.json               look at them again, run nothing
 
 Needs what the contract suite needs (`make kubernetes`), and Go 1.26 for kwok, which is built once. A machine
@@ -33,7 +33,7 @@ from benchmarks.fleet import IDENTITIES, Fleet, launch
 from benchmarks.hub import HubSettings, listening, measure_hub
 from benchmarks.probing import run_probe
 from benchmarks.relay import Relay
-from benchmarks.tables import build_table, comparisons, missed, to_markdown, to_words
+from benchmarks.tables import build_table, comparisons, missed, to_words
 from benchmarks.variants import VARIANTS, Variant
 from tests.kubernetes.control_plane import ControlPlane, running
 from tests.kubernetes.fake_nodes import get_kwok
@@ -174,13 +174,12 @@ def show(results: Json, console: Console) -> None:
 
 
 def save(results: Json, folder: Path) -> None:
-    """Write the results into a folder: as JSON, as tables for the docs, and as a picture."""
+    """Write the results into a folder, as JSON and as a picture; `make references` makes tables of them."""
     from benchmarks.plotting import draw  # noqa: PLC0415 - matplotlib is in a dependency group of its own
 
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results, indent=1) + "\n"
     (folder / "watching.json").write_text(text, encoding="utf-8")
-    (folder / "watching-tables.txt").write_text(to_markdown(results), encoding="utf-8")
     draw(results, folder / "watching.svg")
 
 
@@ -229,7 +228,7 @@ def _read_words(words: list[str] | None) -> argparse.Namespace:
     add("--rounds", type=_positive, default=2, help="how often each is measured (2)")
     add("--starts", type=int, default=3, help="starts of a server in each hub; 0: measure no hub (3)")
     add("--cluster", choices=[*KUBERNETES, "assets"], default="newest", help="version (newest)")
-    add("--save", type=Path, metavar="FOLDER", help="write watching.json, watching-tables.txt, watching.svg")
+    add("--save", type=Path, metavar="FOLDER", help="write watching.json and watching.svg")
     add("--show", type=_results, metavar="FILE", help="read a watching.json instead, and run nothing")
     add("--check", action="store_true", help="fail where a goal is not met")
     return parser.parse_args(words)

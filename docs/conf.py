@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import version as version_of
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "jupyterhub-knada"
 author = "The jupyterhub-knada developers"
@@ -15,14 +11,9 @@ version = release = version_of("jupyterhub-knada")
 
 extensions = [
     "myst_parser",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
-    "sphinx_click",
     "sphinx_copybutton",
-    # Writes reference/_generated/ from the code, before anything is read.
-    "knada_reference",
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = "jupyterhub-knada"
@@ -38,10 +29,5 @@ copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_line_continuation_character = "\\"
-
-# Types stand in the signature; as links they would lead to upstream classes that this build does not know.
-autodoc_typehints = "none"
-# Docstrings and help texts write code between single backticks, as Markdown does.
-default_role = "literal"
 
 nitpicky = True

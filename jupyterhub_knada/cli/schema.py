@@ -28,7 +28,8 @@ _PATHS: Final = {"team": "../team.schema.json", "platform": "platform.schema.jso
 
 
 @click.command(epilog=EPILOG, short_help="Write JSON Schema for your editor.")
-@click.argument("kind", type=click.Choice(["team", "platform"]), default="team")
+# Named, because click 8.2 shows a choice with a default in two pairs of brackets and later ones in one.
+@click.argument("kind", type=click.Choice(["team", "platform"]), default="team", metavar="[team|platform]")
 def schema(kind: str) -> None:
     """Write the JSON Schema of a team file (the default) or of platform.yaml to standard output.
 

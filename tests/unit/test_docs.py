@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from docs.generator import PAGES
+from docs.generator.commands import commands
+from docs.generator.entry_points import SETTINGS, our_entry_points
+from docs.generator.files import keys_of
+from docs.generator.traits import CLASSES, heading_of, own_traits
 from jupyterhub_knada.access.roles import CUSTOM_SCOPES
 from jupyterhub_knada.cli import cli, demo
 from jupyterhub_knada.cli.demo.welcome import PEOPLE
@@ -31,13 +34,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-sys.path.insert(0, str(DOCS / "_ext"))
-
-from knada_reference import PAGES, write_pages  # noqa: E402 - the extension is found by Sphinx, not installed
-from knada_reference.entry_points import SETTINGS, our_entry_points  # noqa: E402 - see above
-from knada_reference.files import keys_of  # noqa: E402 - see above
-from knada_reference.traits import CLASSES, heading_of, own_traits  # noqa: E402 - see above
-
 FENCE = re.compile(
     r"^(?P<fence>`{3,})(?:\{code-block\} )?(?P<language>[a-z]+)\n"
     r"(?P<options>(?::[^\n]*\n)*)(?P<text>.*?)^(?P=fence)$",
@@ -72,7 +68,10 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 def pages() -> list[Path]:
     """Give the pages that people write."""
-    return [page for page in sorted(DOCS.rglob("*.md")) if not {"_build", "_generated"} & set(page.parts)]
+    generated = {DOCS / f"reference/{name}.md" for name in PAGES}
+    return [
+        page for page in sorted(DOCS.rglob("*.md")) if "_build" not in page.parts and page not in generated
+    ]
 
 
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
@@ -134,23 +133,11 @@ def test_custom_scope_has_a_heading_in_the_reference(scope: str) -> None:
 
 
 def test_reference_of_commands_covers_the_whole_program() -> None:
-    """sphinx-click is pointed at the group itself, so each subcommand is there; each has help."""
-    assert "jupyterhub_knada.cli:cli" in (DOCS / "reference/commands.md").read_text(encoding="utf-8")
-    context = click.Context(cli)
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        assert command is not None
-        assert command.help
-        assert "Example" in (command.epilog or "")
-
-
-def test_pages_are_written_once_and_left_alone_when_nothing_changed(tmp_path: Path) -> None:
-    """A second build does not make Sphinx read every page again."""
-    write_pages(tmp_path)
-    before = {page.name: page.stat().st_mtime_ns for page in tmp_path.iterdir()}
-    write_pages(tmp_path)
-    assert {page.name: page.stat().st_mtime_ns for page in tmp_path.iterdir()} == before
-    assert set(before) == {f"{name}.md" for name in PAGES}
+    """Each subcommand has a heading, help and examples."""
+    assert set(commands()) <= headings(PAGES["commands"]())
+    for call, context in commands().items():
+        assert context.command.help, call
+        assert "Example" in (context.command.epilog or ""), call
 
 
 @having("yaml", r"teams/[a-z-]+\.yaml|platform\.yaml")
@@ -270,7 +257,9 @@ def names_of(team: TeamFile) -> list[str]:
     return [profile.display_name for profile in team.profiles]
 
 
-@pytest.mark.parametrize("page", ["index", "tutorial/index", "how-to/index", "explanation/index"])
+@pytest.mark.parametrize(
+    "page", ["index", "tutorial/index", "how-to/index", "reference/index", "explanation/index"]
+)
 def test_list_of_pages_names_what_the_built_site_has(page: str) -> None:
     """An index shows its pages by links, which a repository page can follow; its toctree is hidden."""
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Final
 
-from knada_reference.markdown import literal, page, section, table
+from docs.generator.markdown import literal, page, section, table
 
 SETTINGS: Final = {
     "jupyterhub.spawners": "c.JupyterHub.spawner_class",

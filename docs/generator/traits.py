@@ -10,9 +10,9 @@ import re
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Final
 
+from docs.generator.markdown import fields, literal, page, section
 from jupyterhub_knada.access import authenticators
 from jupyterhub_knada.servers.spawner import KnadaSpawner
-from knada_reference.markdown import fields, literal, page, section
 
 if TYPE_CHECKING:
     from traitlets import TraitType

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Final
 
+from docs.generator.markdown import page, section
 from jupyterhub_knada.errors import Code
-from knada_reference.markdown import page, section
 
 FAMILIES: Final = {
     "C": ("Team files", "Told by `jupyterhub-knada check` and in the hub's log, with file, line and column."),

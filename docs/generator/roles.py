@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from docs.generator.markdown import literal, page, section, table
 from jupyterhub_knada.access import roles
 from jupyterhub_knada.access.roles import CUSTOM_SCOPES, HubRole
-from knada_reference.markdown import literal, page, section, table
 
 ROLES: Final = tuple(value for value in vars(roles).values() if isinstance(value, HubRole))
 

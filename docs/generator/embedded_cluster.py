@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from docs.generator.markdown import literal, page, section, table
 from jupyterhub_knada.devcluster.api.differences import DIFFERENCES
 from jupyterhub_knada.devcluster.api.kinds import RESOURCES
-from knada_reference.markdown import literal, page, section, table
 
 
 def render_embedded_cluster() -> str:
@@ -24,7 +24,8 @@ def render_embedded_cluster() -> str:
         "The demo and most tests run on an embedded Kubernetes API: for demos and tests only.\n"
         "It is an honest subset.\n"
         "What it serves answers as Kubernetes does, which one suite of tests holds on it and on real API"
-        " servers alike (`tests/contract`; how to run it: {doc}`/how-to/run-the-contract-suite`).\n"
+        " servers alike (`tests/contract`; how to run it: [Run the contract suite on real API servers]"
+        "(../how-to/run-the-contract-suite.md)).\n"
         "The rest it refuses.",
         section(2, "What it serves", table(["Group", "Kind", "Verbs", "Subresources"], rows)),
         section(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ruamel.yaml import YAML
 
+from docs.generator.markdown import code, fields, literal, page, section
 from jupyterhub_knada.teams.model import PlatformFile, Settings, TeamFile
-from knada_reference.markdown import code, fields, literal, page, section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def render_team_file() -> str:
             "`null` takes the platform's value away.",
             *(_key(key) for key in shared),
         ),
-        _json_schema(TeamFile, "team"),
+        _json_schema("team"),
     )
 
 
@@ -97,7 +97,7 @@ def render_platform_file() -> str:
         "Platform file",
         "What holds for all teams: `platform.yaml`.\nThe file is optional, and so is every key.",
         section(2, "Keys", *(_key(key) for key in keys_of(PlatformFile))),
-        _json_schema(PlatformFile, "platform"),
+        _json_schema("platform"),
     )
 
 
@@ -159,13 +159,9 @@ def dump_yaml(value: object) -> str:
     return stream.getvalue()
 
 
-def _json_schema(model: type[BaseModel], name: str) -> str:
-    text = json.dumps(schema_of(model), indent=2, ensure_ascii=False)
+def _json_schema(name: str) -> str:
     return section(
         2,
         "JSON Schema",
         f"`jupyterhub-knada schema {name}` prints it, and how to make an editor use it.",
-        "<details><summary>Show it</summary>",
-        code(text, "json"),
-        "</details>",
     )
