@@ -49,7 +49,7 @@ class Code(Enum):
     YAML_DUPLICATE_KEY = "KNADA-C004", "A key stands twice in one mapping"
     YAML_REFUSED_FEATURE = (
         "KNADA-C005",
-        "YAML anchors, aliases, merge keys and tags are not used in team files",
+        "Something of YAML that team files do not have, such as a tag, or aliases that repeat too much",
     )
     FILE_EMPTY = "KNADA-C006", "A file holds no mapping"
     FILE_NAME = "KNADA-C007", "A file's name cannot be a team's slug"

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from jupyterhub_knada.errors import Code, Problem, sort_problems
+from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
 from jupyterhub_knada.teams.faults import Fault, faults_of
 from jupyterhub_knada.teams.file_model import FileModel
 from jupyterhub_knada.teams.file_view import FileView
 from jupyterhub_knada.teams.positions import TOP, Position, Positions
 from jupyterhub_knada.teams.quoting import got
-from jupyterhub_knada.teams.yaml_nodes import read_yaml
+from jupyterhub_knada.teams.yaml_nodes import YamlText, read_yaml
+from jupyterhub_knada.teams.yaml_syntax import PlacedFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,21 +41,36 @@ def judge_text(file: str, text: str, model: type[M], required: Mapping[str, Any]
     """
     yaml = read_yaml(text)
     blank: FileView[M] = FileView(file, None, yaml.positions, None, None, frozenset(), ())
-    faults = [(placed.position, placed.fault) for placed in yaml.faults]
+    faults = list(yaml.faults)
     if not isinstance(yaml.value, dict) and yaml.is_whole:
-        faults.append((yaml.positions.at(()), _no_mapping(yaml.value, required)))
+        faults.append(PlacedFault(yaml.positions.at(()), _no_mapping(yaml.value, required)))
     if not isinstance(yaml.value, dict) or not yaml.is_whole:
         return _with_problems(blank, faults, ())
-    found, part, unsaid, wrong = _judge_tree(yaml.value, model, required)
-    holds = found if not faults else None
-    view: FileView[M] = FileView(file, yaml.value, yaml.positions, holds, part, unsaid, ())
+    found, part, unsaid, wrong = _judge_tree(_readable(yaml, required), model, required)
+    is_wrong = any(placed.severity is Severity.ERROR for placed in faults)
+    unsaid |= {str(path[0]) for path in yaml.unread if path}
+    view: FileView[M] = FileView(
+        file, yaml.value, yaml.positions, None if is_wrong else found, part, unsaid, ()
+    )
     return _with_problems(view, faults, wrong)
+
+
+def _readable(yaml: YamlText, required: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the tree without what could not be read: nobody is to be blamed for its not being there."""
+    if not yaml.unread:
+        found: dict[str, Any] = yaml.value
+        return found
+    rest: dict[str, Any] = _copied(yaml.value)
+    for path in yaml.unread:
+        _cut(rest, path, required)
+        rest |= {key: value for key, value in required.items() if path[:1] == (key,) and key not in rest}
+    return rest
 
 
 def unreadable(file: str, fault: Fault, position: Position = TOP) -> FileView[Any]:
     """Give the view of a file that has no text to judge."""
     view: FileView[Any] = FileView(file, None, NOWHERE, None, None, frozenset(), ())
-    return _with_problems(view, [(position, fault)], ())
+    return _with_problems(view, [PlacedFault(position, fault)], ())
 
 
 def judge_nothing(model: type[M]) -> FileView[M]:
@@ -63,12 +79,10 @@ def judge_nothing(model: type[M]) -> FileView[M]:
     return FileView("platform.yaml", None, NOWHERE, nothing, nothing, frozenset(), ())
 
 
-def _with_problems(
-    view: FileView[M], placed: Iterable[tuple[Position, Fault]], faults: Iterable[Fault]
-) -> FileView[M]:
+def _with_problems(view: FileView[M], placed: Iterable[PlacedFault], faults: Iterable[Fault]) -> FileView[M]:
     problems = [view.tell(fault) for fault in faults]
-    for position, fault in placed:
-        told = view.tell(fault)
+    for position, fault, severity in placed:
+        told = view.tell(fault, severity)
         problems.append(replace(told, line=position.line, column=position.column))
     return replace(view, problems=_shortened(problems))
 

@@ -1,8 +1,8 @@
 """YAML 1.2 as team files use it: mappings, lists and the source text of scalars, each with its position.
 
-Nothing is resolved: `yes`, `3.10` and `1e5` are texts, only a plain `null`, `~` or nothing is null. What
-makes a file mean more than it shows is refused: anchors, aliases, merge keys, tags, directives, a second
-document, duplicate keys.
+Nothing is resolved: `yes`, `3.10` and `1e5` are texts, only a plain `null`, `~` or nothing is null. Anchors,
+aliases and merge keys are what they stand for (`yaml_aliases`). Refused are tags, directives, a second
+document and duplicate keys; what is refused in one place hides nothing of what stands in another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
@@ -26,11 +26,13 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from jupyterhub_knada.errors import Code
+from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.faults import Fault
-from jupyterhub_knada.teams.positions import TOP, Position, Positions
+from jupyterhub_knada.teams.positions import Positions
 from jupyterhub_knada.teams.quoting import got
 from jupyterhub_knada.teams.trees import PlainText
+from jupyterhub_knada.teams.yaml_aliases import Anchor, Places, bad_alias, extent_of, merge_into
+from jupyterhub_knada.teams.yaml_syntax import PlacedFault, at_mark, bad_escape, syntax_error, unprintable
 
 if TYPE_CHECKING:
     from jupyterhub_knada.teams.faults import Path
@@ -39,52 +41,8 @@ DEEPEST = 40
 """Mappings and lists within each other; the deepest sensible override has about fifteen."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NO_CHARACTER = re.compile(r"\\U(?!00(?:0[0-9A-Fa-f]|10))[0-9A-Fa-f]{8}")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-# What people meet in a scanner's or parser's words, in ours; the first that is found in the text counts.
-_IN_OUR_WORDS = (
-    ("found character '\\t'", "a tab character", "YAML is indented with blanks only", "replace it by blanks"),
-    (
-        "mapping values are not allowed",
-        "a second colon, or a line indented too far",
-        "one 'key: value' a line",
-        "",
-    ),
-    ("could not find expected ':'", "a key without a colon", "one 'key: value' a line", "add ': '"),
-    (
-        "unknown escape character",
-        "an unknown escape",
-        "in double quotes a backslash has a meaning",
-        "use single quotes",
-    ),
-    ("unexpected end of stream", "a quote that is never closed", "each quote has its partner", "close it"),
-    ("but got '<stream end>'", "a bracket that is never closed", "each bracket has its partner", "close it"),
-    (
-        "expected <block end>",
-        "a line that does not fit the indentation above it",
-        "entries of one list or mapping begin in one column",
-        "",
-    ),
-    (
-        "expected the node content",
-        "a sign that cannot begin a value",
-        "such values stand in quotes",
-        "quote the value",
-    ),
-    (
-        "cannot start any token",
-        "a character that cannot begin a value",
-        "such values stand in quotes",
-        "quote the value",
-    ),
-)
-
-
-class PlacedFault(NamedTuple):
-    """A fault of the text itself, with its place."""
-
-    position: Position
-    fault: Fault
+_MERGE = "<<"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +54,13 @@ class YamlText:
     positions: Positions
     faults: tuple[PlacedFault, ...]
     is_whole: bool
-    """Whether `value` holds all that the text says; if not, only the faults are worth telling."""
+    """Whether `value` has all that the text says; if not, only the faults are worth a message."""
+    unread: tuple[Path, ...] = ()
+    """Where `value` has None in place of what could not be read."""
 
 
 def read_yaml(text: str) -> YamlText:
-    """Read a text as one YAML document. Never raises: what is wrong is told.
+    """Read a text as one YAML document. Never raises: what is wrong is among the faults.
 
     Source: YAML 1.2.2; ruamel.yaml's event parser, which does not recurse, so that depth is no danger.
     """
@@ -111,51 +71,13 @@ def read_yaml(text: str) -> YamlText:
             if not builder.take(event):
                 break
     except ReaderError as error:
-        builder.stop(_unprintable(text, error))
+        builder.stop(unprintable(text, error))
     except MarkedYAMLError as error:
-        builder.stop(_syntax(text, error))
+        builder.stop(syntax_error(text, error))
     except (ValueError, OverflowError):
         # What ruamel.yaml lets through of Python's own: `chr` of an escape that is no character.
-        builder.stop(_escape(text))
+        builder.stop(bad_escape(text))
     return builder.result()
-
-
-def _at(mark: Any) -> Position:
-    return Position(mark.line + 1, mark.column + 1)
-
-
-def _unprintable(text: str, error: ReaderError) -> PlacedFault:
-    position = _place_in(text, error.position)
-    message = f"a character that is not printable (U+{ord(text[error.position]):04X})"
-    return PlacedFault(position, Fault(Code.YAML_SYNTAX, message, "YAML is printable text", "remove it"))
-
-
-def _escape(text: str) -> PlacedFault:
-    match = _NO_CHARACTER.search(text)
-    message, rule = "an escape that is no character", "the last character is \\U0010FFFF"
-    position = _place_in(text, match.start() if match else 0)
-    return PlacedFault(position, Fault(Code.YAML_SYNTAX, message, rule, "write the character itself"))
-
-
-def _place_in(text: str, index: int) -> Position:
-    before = text[:index]
-    return Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
-
-
-def _syntax(text: str, error: MarkedYAMLError) -> PlacedFault:
-    problem = error.problem or error.context or "not readable as YAML"
-    position = _at(mark) if (mark := error.problem_mark or error.context_mark) else TOP
-    for index, line in enumerate(text.split("\n")[: position.line + 1]):
-        indent = line[: len(line) - len(line.lstrip())]
-        if "\t" in indent:
-            # A tab in an indentation is what confuses a scanner, often only some lines later.
-            position = Position(index + 1, indent.index("\t") + 1)
-            problem = _IN_OUR_WORDS[0][0]
-            break
-    for theirs, message, rule, remedy in _IN_OUR_WORDS:
-        if theirs in problem:
-            return PlacedFault(position, Fault(Code.YAML_SYNTAX, message, rule, remedy or "correct the line"))
-    return PlacedFault(position, Fault(Code.YAML_SYNTAX, f"not YAML: {problem}", "", "correct the line"))
 
 
 @dataclass(slots=True)
@@ -164,9 +86,15 @@ class _Open:
 
     value: dict[str, Any] | list[Any]
     path: Path
+    anchor: Anchor | None = None
     key: str | None = None
-    repeated: int | None = None
-    """The line of `key` if the mapping has it already; then its value goes nowhere."""
+    dropped: int | None = None
+    """The line of `key` if its value goes nowhere: the mapping has the key already, or it is no text."""
+    is_merge: bool = False
+    """Whether `key` is a merge key."""
+    merges: Any = None
+    """What stands behind the merge key."""
+    has_merge: bool = False
 
 
 @dataclass(slots=True)
@@ -174,8 +102,9 @@ class _Builder:
     """Turns events into values and positions, collecting what is refused."""
 
     faults: list[PlacedFault] = field(default_factory=list)
-    values: dict[Path, Position] = field(default_factory=dict)
-    keys: dict[Path, Position] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
+    anchors: dict[str, Anchor] = field(default_factory=dict)
+    unread: list[Path] = field(default_factory=list)
     open: list[_Open] = field(default_factory=list)
     root: Any = None
     documents: int = 0
@@ -186,20 +115,31 @@ class _Builder:
         if isinstance(event, DocumentStartEvent):
             return self._start_document(event)
         if isinstance(event, MappingEndEvent | SequenceEndEvent):
-            self.open.pop()
+            self._close()
         elif isinstance(event, NodeEvent):
             return self._take_node(event)
         return True
 
     def stop(self, placed: PlacedFault) -> None:
-        """Tell something after which the text cannot be understood."""
+        """Keep something after which the text cannot be understood."""
         self.faults.append(placed)
         self.is_whole = False
 
     def result(self) -> YamlText:
         """Give everything that was read."""
-        positions = Positions(values=MappingProxyType(self.values), keys=MappingProxyType(self.keys))
-        return YamlText(self.root, positions, tuple(self.faults), self.is_whole)
+        self._warn_of_unused_anchors()
+        positions = Positions(MappingProxyType(self.places.values), MappingProxyType(self.places.keys))
+        return YamlText(self.root, positions, tuple(self.faults), self.is_whole, tuple(self.unread))
+
+    def _warn_of_unused_anchors(self) -> None:
+        """Warn of texts that begin with `&` as an unquoted password may, and say less than they show."""
+        rule = "nothing refers to it, so that it may be a part of the text"
+        for anchor in self.anchors.values() if self.is_whole else ():
+            if anchor.is_scalar and not anchor.is_used:
+                message = "an anchor without use: a value that begins with '&'"
+                remedy = "remove it, or quote the value"
+                fault = Fault(Code.YAML_REFUSED_FEATURE, message, rule, remedy, anchor.path)
+                self.faults.append(PlacedFault(anchor.position, fault, Severity.WARNING))
 
     def _start_document(self, event: DocumentStartEvent) -> bool:
         self.documents += 1
@@ -212,24 +152,28 @@ class _Builder:
         return self.documents == 1
 
     def _refuse(self, event: Any, message: str, rule: str, remedy: str, *, path: Path = ()) -> None:
-        fault = Fault(Code.YAML_REFUSED_FEATURE, message, rule, remedy, path)
-        self.faults.append(PlacedFault(_at(event.start_mark), fault))
+        self._add(event, Fault(Code.YAML_REFUSED_FEATURE, message, rule, remedy, path))
+
+    def _add(self, event: Any, fault: Fault) -> None:
+        self.faults.append(PlacedFault(at_mark(event.start_mark), fault))
 
     def _take_node(self, event: NodeEvent) -> bool:
         inside = self.open[-1] if self.open else None
         if inside is not None and isinstance(inside.value, dict) and inside.key is None:
             return self._take_key(inside, event)
         path = self._next_path(inside)
-        self._refuse_features(event, path)
-        self._refuse_halves(event, path)
-        value = self._value_of(event)
         # Nothing behind a key is found where the next thing stands: the key is the better place.
         is_nothing = isinstance(event, ScalarEvent) and not event.value and not event.style
-        place = _at(event.start_mark)
-        self.values[path] = self.keys.get(path, place) if is_nothing else place
+        place = at_mark(event.start_mark)
+        self.places.values[path] = self.places.keys.get(path, place) if is_nothing else place
+        anchor = self._anchor(event, path)
+        self._refuse_tag(event, path)
+        value = self._value_of(event, path)
         self._put(inside, value)
-        if isinstance(value, dict | list):
-            return self._open(event, value, path)
+        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+            return self._open(event, value, path, anchor)
+        if anchor is not None:
+            anchor.value, anchor.extent = value, extent_of(value)
         return True
 
     def _next_path(self, inside: _Open | None) -> Path:
@@ -237,40 +181,63 @@ class _Builder:
             return ()
         if inside.key is None:
             return (*inside.path, len(inside.value))
-        again = () if inside.repeated is None else (-inside.repeated,)
+        again = () if inside.dropped is None else (-inside.dropped,)
         return (*inside.path, inside.key, *again)
 
-    def _refuse_features(self, event: NodeEvent, path: Path) -> None:
-        """Refuse what gives a value a second meaning, without showing it: it may be an unquoted password."""
-        rule = "each line says by itself what it means"
-        if isinstance(event, AliasEvent):
-            message, remedy = "an alias: a value that begins with '*'", "write the value again, or quote it"
-            self._refuse(event, message, rule, remedy, path=path)
-            self.is_whole = False
-        elif event.anchor:
-            message = "an anchor: a value that begins with '&'"
+    def _anchor(self, event: Any, path: Path) -> Anchor | None:
+        """Remember a value under its name; a later one of the same name takes its place (YAML 1.2)."""
+        name = None if isinstance(event, AliasEvent) else event.anchor
+        if name is None:
+            return None
+        is_scalar = isinstance(event, ScalarEvent)
+        is_nothing = is_scalar and not event.value and not event.style
+        if is_nothing:
+            message = "an anchor of nothing: a value that begins with '&'"
+            rule = "an anchor names the value behind it"
             self._refuse(event, message, rule, "remove it, or quote the value", path=path)
+            self.unread.append(path)
+        anchor = Anchor(path, self.places.values[path], is_scalar, is_used=is_nothing)
+        self.anchors[name] = anchor
+        return anchor
+
+    def _refuse_tag(self, event: NodeEvent, path: Path) -> None:
+        """Refuse what gives a value a second meaning, without showing it: it may be an unquoted password."""
         if getattr(event, "tag", None) is not None:  # An alias has none.
             message, rule = "a tag: a value that begins with '!'", "the key decides how a value is read"
             self._refuse(event, message, rule, "remove it, or quote the value", path=path)
 
-    def _refuse_halves(self, event: NodeEvent, path: Path) -> None:
-        """Refuse the halves of a character that JSON writes as two escapes: such a text cannot be stored."""
-        if isinstance(event, ScalarEvent) and _SURROGATE.search(event.value):
-            message, rule = "half of a character, as an escape", "YAML has one escape for each character"
-            fault = Fault(Code.YAML_SYNTAX, message, rule, "write the character itself", path)
-            self.stop(PlacedFault(_at(event.start_mark), fault))
-
-    @staticmethod
-    def _value_of(event: NodeEvent) -> Any:
+    def _value_of(self, event: Any, path: Path) -> Any:
         if isinstance(event, MappingStartEvent):
             return {}
         if isinstance(event, SequenceStartEvent):
             return []
-        if isinstance(event, ScalarEvent):
-            if event.style:
-                return str(event.value)
-            return None if event.value in _NULLS else PlainText(event.value)
+        if isinstance(event, AliasEvent):
+            return self._repeated(event, path)
+        if _SURROGATE.search(event.value):
+            self._add(event, _half_a_character(path))
+            self.unread.append(path)
+            return None
+        if event.style:
+            return str(event.value)
+        return None if event.value in _NULLS else PlainText(event.value)
+
+    def _repeated(self, event: AliasEvent, path: Path) -> Any:
+        """Give what an alias stands for; where it stands for nothing, None."""
+        anchor = self.anchors.get(event.anchor)
+        fault = bad_alias(anchor)
+        if fault is None and anchor is not None and anchor.extent is not None:
+            anchor.is_used = True
+            fault = self.places.repeat(anchor.extent)
+            if len(self.open) + anchor.extent.height > DEEPEST:
+                fault = _TOO_DEEP
+            if fault is None:
+                self.places.copy(anchor.value, anchor.path, path)
+                return anchor.value
+        if fault is not None:
+            self._add(event, fault.below(path))
+        if _MERGE in path:
+            return {}  # What is not merged leaves no gap in the mapping.
+        self.unread.append(path)
         return None
 
     def _put(self, inside: _Open | None, value: Any) -> None:
@@ -279,40 +246,84 @@ class _Builder:
         elif isinstance(inside.value, list):
             inside.value.append(value)
         else:
-            if inside.repeated is None:
+            if inside.is_merge and inside.dropped is None:
+                inside.merges, inside.has_merge = value, True
+            elif inside.dropped is None:
                 inside.value[str(inside.key)] = value
-            inside.key = inside.repeated = None
+            inside.key = inside.dropped = None
 
-    def _open(self, event: NodeEvent, value: Any, path: Path) -> bool:
-        self.open.append(_Open(value, path))
+    def _open(self, event: NodeEvent, value: Any, path: Path, anchor: Anchor | None) -> bool:
+        self.open.append(_Open(value, path, anchor))
         if len(self.open) > DEEPEST:
-            message, rule = "mappings and lists too deep within each other", f"at most {DEEPEST} levels"
-            fault = Fault(Code.YAML_SYNTAX, message, rule, "correct the brackets or the indentation")
-            self.stop(PlacedFault(_at(event.start_mark), fault))
+            self.stop(PlacedFault(at_mark(event.start_mark), _TOO_DEEP))
             return False
         return True
+
+    def _close(self) -> None:
+        closed = self.open.pop()
+        if closed.has_merge and isinstance(closed.value, dict):
+            for path, fault in merge_into(closed.value, closed.merges, closed.path, self.places):
+                self.faults.append(PlacedFault(self.places.values[path], fault.below(path)))
+        if closed.anchor is not None:
+            closed.anchor.value, closed.anchor.extent = closed.value, extent_of(closed.value)
 
     def _take_key(self, inside: _Open, event: NodeEvent) -> bool:
-        where = _at(event.start_mark)
-        if not isinstance(event, ScalarEvent):
-            message, rule = "a key that is no text", "a key is one word"
-            fault = Fault(Code.YAML_SYNTAX, message, rule, "quote it, or correct the line", inside.path)
-            self.stop(PlacedFault(where, fault))
+        where = at_mark(event.start_mark)
+        if not isinstance(event, ScalarEvent | AliasEvent):
+            self.stop(PlacedFault(where, _no_text(inside.path)))
             return False
-        key = str(event.value)
-        path = (*inside.path, key)
-        self._refuse_features(event, inside.path)
-        self._refuse_halves(event, inside.path)
-        if key == "<<" and not event.style:
-            rule = "each line says by itself what it means"
-            self._refuse(event, "a merge key (got '<<')", rule, "write the keys themselves", path=inside.path)
-            self.is_whole = False
-        if key in inside.value:
-            inside.repeated = where.line
-            rule = f"it stands in line {self.keys[path].line} already"
-            fault = Fault(Code.YAML_DUPLICATE_KEY, f"a key twice {got(key)}", rule, "keep one", inside.path)
+        text = self._key_text(event)
+        inside.key = key = f"*{event.anchor}" if text is None else text
+        self._refuse_tag(event, inside.path)
+        fault = _no_text(inside.path) if text is None else self._wrong_key(inside, key)
+        if fault is not None:
+            inside.dropped = where.line
             self.faults.append(PlacedFault(where, fault))
         else:
-            self.keys[path] = where
-        inside.key = key
+            self.places.keys[*inside.path, key] = where
+        if isinstance(event, ScalarEvent) and event.anchor:
+            # A place of its own: the path of the key is the one of its value.
+            path = (*inside.path, key, "&")
+            self.places.values[path] = where
+            self.anchors[event.anchor] = Anchor(path, where, is_scalar=True, value=key, extent=extent_of(key))
+        inside.is_merge = key == _MERGE and not getattr(event, "style", None)
         return True
+
+    def _key_text(self, event: ScalarEvent | AliasEvent) -> str | None:
+        """Give the text of a key; None of an alias that stands for no text."""
+        if isinstance(event, ScalarEvent):
+            return str(event.value)
+        anchor = self.anchors.get(event.anchor)
+        if anchor is None or not isinstance(anchor.value, str):
+            return None
+        anchor.is_used = True
+        return str(anchor.value)
+
+    def _wrong_key(self, inside: _Open, key: str) -> Fault | None:
+        """Say why a key's value goes nowhere, if it does."""
+        if _SURROGATE.search(key):
+            return _half_a_character(inside.path)
+        if key not in inside.value and not (key == _MERGE and inside.has_merge):
+            return None
+        rule = f"it stands in line {self.places.keys[*inside.path, key].line} already"
+        remedy = "keep one, with a list of mappings" if key == _MERGE else "keep one"
+        return Fault(Code.YAML_DUPLICATE_KEY, f"a key twice {got(key)}", rule, remedy, inside.path)
+
+
+_TOO_DEEP = Fault(
+    Code.YAML_SYNTAX,
+    "mappings and lists too deep within each other",
+    f"at most {DEEPEST} levels",
+    "correct the brackets or the indentation",
+)
+
+
+def _no_text(path: Path) -> Fault:
+    message, rule = "a key that is no text", "a key is one word"
+    return Fault(Code.YAML_SYNTAX, message, rule, "quote it, or correct the line", path)
+
+
+def _half_a_character(path: Path) -> Fault:
+    """Refuse the halves of a character that JSON writes as two escapes: such a text cannot be stored."""
+    message, rule = "half of a character, as an escape", "YAML has one escape for each character"
+    return Fault(Code.YAML_SYNTAX, message, rule, "write the character itself", path)
