@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from jupyterhub_knada.errors import Code, Refusal, RefusedError
 from jupyterhub_knada.servers.profile_options import (
@@ -38,7 +38,7 @@ from jupyterhub_knada.servers.raw_options import (
     decode_query,
     read_options,
 )
-from jupyterhub_knada.teams.images import is_allowed, parse_image
+from jupyterhub_knada.teams.image_bounds import refuse_image
 from jupyterhub_knada.teams.quoting import quoted
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def _choose(named: Mapping[str, str], offer: Offer, last: Choice | None) -> Choi
     profile = _choose_profile(named.get(PROFILE), team, offer, last_here, notices)
     values = _named_values(named, profile)
     if PROFILE not in named and last_here is not None and last_here.profile == profile.slug:
-        values = {**_lasting_values(last_here, profile, offer, values, notices), **values}
-    _check_image(profile, values, offer)
+        values = {**_lasting_values(last_here, profile, (team, offer), values, notices), **values}
+    _check_image(profile, values, team, offer)
     return Choice(team.slug, profile.slug, MappingProxyType(values), tuple(notices))
 
 
@@ -201,7 +201,7 @@ def _named_values(named: Mapping[str, str], profile: EffectiveProfile) -> dict[s
 def _lasting_values(
     last: Choice,
     profile: EffectiveProfile,
-    offer: Offer,
+    within: tuple[TeamOffer, Offer],
     named: Mapping[str, OptionValue],
     notices: list[str],
 ) -> dict[str, OptionValue]:
@@ -212,7 +212,7 @@ def _lasting_values(
             continue
         try:
             check_option(profile, name, chosen)
-            _check_image(profile, {**values, **named, name: chosen}, offer)
+            _check_image(profile, {**values, **named, name: chosen}, *within)
         except RefusedError:
             notices.append(
                 f"{quoted(chosen.value)}, chosen last time for {quoted(name)}, is gone; the default holds."
@@ -222,25 +222,17 @@ def _lasting_values(
     return values
 
 
-def _check_image(profile: EffectiveProfile, values: Mapping[str, OptionValue], offer: Offer) -> None:
-    """Hold the image that would start against the platform's bounds: an own text may name any."""
+def _check_image(
+    profile: EffectiveProfile, values: Mapping[str, OptionValue], team: TeamOffer, offer: Offer
+) -> None:
+    """Check the image that would start against the platform's bounds: an own text may name any.
+
+    Raises:
+        RefusedError: BAD_IMAGE, IMAGE_NOT_ALLOWED or IMAGE_WITHOUT_TAG.
+    """
     image = resulting_image(profile, values)
     if image is None:
         return
-    bounds = offer.platform.bounds if offer.platform is not None else None
-    where = f"Profile {quoted(profile.slug)}"
-    if not is_allowed(image, bounds.images if bounds is not None else None):
-        allowed = f" Allowed are: {', '.join(bounds.images)}." if bounds is not None and bounds.images else ""
-        _refuse_image(
-            f"{where} would start image {quoted(image)}, which this platform does not allow.{allowed}"
-        )
-    reference = parse_image(image)
-    needs_version = bounds is not None and bounds.require_image_tag
-    if needs_version and reference is not None and not reference.is_pinned:
-        _refuse_image(
-            f"{where} would start image {quoted(image)}, which says no version: it needs a tag or digest."
-        )
-
-
-def _refuse_image(message: str) -> NoReturn:
-    raise RefusedError(Refusal(Code.IMAGE_NOT_ALLOWED, message, "Choose another image.", status=400))
+    refusal = refuse_image(image, offer.platform, profile.slug, team.team.contact)
+    if refusal is not None:
+        raise RefusedError(refusal)

@@ -33,14 +33,13 @@ from jupyterhub_knada.servers.layers import (
 from jupyterhub_knada.servers.plan_inputs import HubSettings, ResolvedChoice, UserFacts, resolve_choice
 from jupyterhub_knada.servers.sizes import decide_sizes
 from jupyterhub_knada.teams.effective import Sourced
-from jupyterhub_knada.teams.images import is_allowed, parse_image
-from jupyterhub_knada.teams.names import reserved_annotation, reserved_label, reserved_variable
+from jupyterhub_knada.teams.image_bounds import refuse_image
+from jupyterhub_knada.teams.names import reserved_annotation, reserved_label
 from jupyterhub_knada.teams.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jupyterhub_knada.servers.layers import Overrides
     from jupyterhub_knada.servers.profile_options import OptionValue
     from jupyterhub_knada.servers.sizes import Sizes
     from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam, IdleTimeout, Interface
@@ -174,11 +173,11 @@ def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerP
     check_environment(decide_env(chosen.team), overrides, hub)
     layers = Layers(overrides, hub)
     sizes = decide_sizes(chosen.profile, layers, bounds)
-    image = _decide_image(chosen, layers, bounds)
+    image = _decide_image(chosen, layers)
     default_url = _decide_default_url(chosen.profile, layers)
     idle_timeout = decide_idle_timeout(chosen.team, bounds)
     home, home_sources = decide_home(chosen, user, hub, bounds)
-    left = _remaining_override(overrides)
+    left = {trait: value for trait, value in overrides.values.items() if trait not in _IN_FIELDS}
     sources = {
         **sources_of_team(chosen.team),
         **_sources_of_sizes(sizes),
@@ -265,29 +264,20 @@ def _fields_of_team(team: EffectiveTeam, user: UserFacts, hub: HubSettings) -> d
     }
 
 
-def _decide_image(chosen: ResolvedChoice, layers: Layers, bounds: Bounds | None) -> Sourced[str] | None:
+def _decide_image(chosen: ResolvedChoice, layers: Layers) -> Sourced[str] | None:
     """Decide the image, which must be within the bounds whoever says it: it cannot be lowered.
 
     Raises:
-        RefusedError: IMAGE_NOT_ALLOWED or IMAGE_WITHOUT_TAG.
+        RefusedError: BAD_IMAGE, IMAGE_NOT_ALLOWED or IMAGE_WITHOUT_TAG.
     """
     image = layers.find("image", _read_text, chosen.profile.image)
     if image is None and (default := layers.hub.values.get("image")):
         image = Sourced(default, BUILT_IN)
-    if image is None or bounds is None:
-        return image
-    whom = chosen.team.contact or "whoever runs this hub"
-    if bounds.images is not None and not is_allowed(image.value, bounds.images):
-        message = f"The platform does not allow the image {quoted(image.value)} ({image.source})."
-        raise RefusedError(
-            Refusal(Code.IMAGE_NOT_ALLOWED, message, f"Choose another, or ask {whom} to allow it.")
-        )
-    reference = parse_image(image.value)
-    if bounds.require_image_tag and (reference is None or not reference.is_pinned):
-        message = f"The image {quoted(image.value)} ({image.source}) has no tag, which the platform requires."
-        raise RefusedError(
-            Refusal(Code.IMAGE_WITHOUT_TAG, message, f"Choose another, or ask {whom} to add a tag.")
-        )
+    if image is None:
+        return None
+    refusal = refuse_image(image.value, chosen.platform, chosen.profile.slug, chosen.team.contact)
+    if refusal is not None:
+        raise RefusedError(refusal)
     return image
 
 
@@ -307,19 +297,6 @@ def decide_idle_timeout(team: EffectiveTeam, bounds: Bounds | None) -> Sourced[I
     if least is not None and timeout.value != "never" and timeout.value < least:
         return Sourced(least, timeout.source + CAPPED)
     return timeout
-
-
-def _remaining_override(overrides: Overrides) -> dict[str, Any]:
-    """Give what no field of the plan stands for, without what the platform itself says."""
-    left = {trait: value for trait, value in overrides.values.items() if trait not in _IN_FIELDS}
-    for trait, reserved in (
-        ("environment", reserved_variable),
-        ("extra_labels", reserved_label),
-        ("extra_annotations", reserved_annotation),
-    ):
-        if left.get(trait):
-            left[trait] = {key: value for key, value in left[trait].items() if not reserved(key)}
-    return left
 
 
 def _stored_options(options: Mapping[str, OptionValue]) -> dict[str, str]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.faults import Fault
-from jupyterhub_knada.teams.images import is_allowed, is_image_name, parse_image
+from jupyterhub_knada.teams.image_bounds import find_image_faults, find_missing_tag
+from jupyterhub_knada.teams.images import is_image_name, parse_image
 from jupyterhub_knada.teams.quoting import got, listed, suggestion
 
 if TYPE_CHECKING:
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
     from jupyterhub_knada.errors import Problem
     from jupyterhub_knada.teams.faults import Path
     from jupyterhub_knada.teams.file_view import FileView
-    from jupyterhub_knada.teams.model import Bounds, PlatformFile, Profile
+    from jupyterhub_knada.teams.model import PlatformFile, Profile
 
 
 def check_platform_images(view: FileView[PlatformFile], platform: PlatformFile) -> Iterable[Problem]:
     """Check that the platform's own images say which version is meant."""
     for index, image in enumerate(platform.images):
-        yield from _check_tag(view, ("images", index, "image"), image.image, platform.bounds)
+        fault = find_missing_tag(image.image, platform.bounds)
+        if fault is not None:
+            severity = Severity.ERROR if platform.bounds.require_image_tag else Severity.WARNING
+            yield view.tell(fault.below(("images", index, "image")), severity)
 
 
 def check_image(
@@ -62,14 +66,11 @@ def check_reference(
     """Check an image reference against the bounds; the platform's own images always pass."""
     if any(known.image == image for known in platform.images):
         return
-    yield from _check_tag(view, path, image, platform.bounds)
-    globs = platform.bounds.images
-    if not is_allowed(image, globs):
-        rule = f"the platform lets through {listed(globs) if globs else 'its own images only'}"
-        fault = Fault(
-            Code.IMAGE_NOT_ALLOWED, f"outside the bounds {got(image)}", rule, "choose another image", path
-        )
-        yield view.tell(fault)
+    advice = find_missing_tag(image, platform.bounds)
+    if advice is not None and not platform.bounds.require_image_tag:
+        yield view.tell(advice.below(path), Severity.WARNING)
+    for fault in find_image_faults(image, platform):
+        yield view.tell(fault.below(path))
 
 
 def check_override_images(
@@ -92,26 +93,6 @@ def check_override_images(
             yield view.tell(fault)
         else:
             yield from check_reference(view, full, image, platform)
-
-
-def _check_tag(view: FileView[Any], path: Path, image: str, bounds: Bounds) -> Iterable[Problem]:
-    reference = parse_image(image)
-    if reference is None or reference.is_pinned:
-        return
-    required = bounds.require_image_tag
-    rule = (
-        "the platform requires one"
-        if required
-        else "without one 'latest' is started, whatever that is by then"
-    )
-    fault = Fault(
-        Code.IMAGE_WITHOUT_TAG,
-        f"an image without a tag {got(image)}",
-        rule,
-        f"write for example '{image}:2026-11-01'",
-        path,
-    )
-    yield view.tell(fault, Severity.ERROR if required else Severity.WARNING)
 
 
 def _unknown_name(path: Path, image: str, known: Sequence[str]) -> Fault:

@@ -192,7 +192,7 @@ def test_spawn_page_of_a_profile_that_cannot_start_says_why() -> None:
         make_team("alfa", make_profile("a", image="evil/a:1"), make_profile("b", image="reg/b:1")),
         platform={"bounds": {"images": ["reg/*"]}},
     )
-    assert "does not allow the image 'evil/a:1'" in read(offer).text
+    assert "its image: outside the bounds (got 'evil/a:1')" in read(offer).text
 
 
 def test_spawn_page_of_an_image_that_is_chosen_below_says_so() -> None:

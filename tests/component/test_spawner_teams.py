@@ -128,6 +128,16 @@ async def test_named_server_shares_the_home_of_the_person_in_the_team(spawners: 
     assert other["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "home-e152435--beta"
 
 
+@pytest.mark.parametrize("images", ["[]", '["ghcr.io/example/*"]'])
+async def test_start_of_the_platforms_own_image_passes_its_bounds(spawners: Spawners, images: str) -> None:
+    """What the platform file lists is started, though no pattern of its bounds names it."""
+    own = "registry.example/other/jupyter:1"
+    listed = f"images: [{{name: python, image: {own}, default: true}}]"
+    spawners.write(f"project: p-gcp-1\n{listed}\nbounds: {{images: {images}}}\n", beta=BETA)
+    pod, _ = await spawners.start(spawners.make())
+    assert pod["spec"]["containers"][0]["image"] == own
+
+
 async def test_hook_of_the_hub_changes_one_start_and_not_the_next(spawners: Spawners) -> None:
     """Group overrides and hooks belong to the hub's layer of their start; bounds hold for them, too."""
     spawners.write("bounds: {memoryLimit: 3G}\n", beta=BETA)
@@ -222,9 +232,11 @@ async def test_start_with_state_of_stock_for_another_team_does_not_mount_its_cla
     assert pod["metadata"]["namespace"] == "team-alfa"
 
 
-async def test_start_when_claims_cannot_be_read_makes_nothing(spawners: Spawners) -> None:
+@pytest.mark.parametrize("only", [None, "claim-e152435"], ids=["none of them", "one of them"])
+async def test_start_when_claims_cannot_be_read_makes_nothing(spawners: Spawners, only: str | None) -> None:
     """Whoever may not look has not seen that nothing is there: no home is made up."""
     spawners.write(alfa=ALFA)
+    spawners.claims.fails_for = only
     spawners.claims.fails_with = ApiException(status=403, reason="Forbidden")
     with pytest.raises(ClaimsUnreadableError, match="403 Forbidden") as failed:
         await spawners.start(spawners.make(), {})

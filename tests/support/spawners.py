@@ -70,6 +70,8 @@ class Claims:
 
     claims: dict[tuple[str, str], V1PersistentVolumeClaim] = field(default_factory=dict)
     fails_with: Exception | None = None
+    fails_for: str | None = None
+    """The one claim that cannot be read; None: everything fails."""
     deleted: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -85,7 +87,7 @@ class Claims:
 
     async def list_namespaced_persistent_volume_claim(self, namespace: str, label_selector: str) -> Any:
         """List by labels."""
-        if self.fails_with is not None:
+        if self.fails_with is not None and self.fails_for is None:
             raise self.fails_with
         wanted = dict(pair.split("=", 1) for pair in label_selector.split(","))
         found = [
@@ -97,7 +99,7 @@ class Claims:
 
     async def read_namespaced_persistent_volume_claim(self, name: str, namespace: str) -> Any:
         """Read one, or say 404."""
-        if self.fails_with is not None:
+        if self.fails_with is not None and self.fails_for in (None, name):
             raise self.fails_with
         if (namespace, name) not in self.claims:
             raise ApiException(status=404, reason="Not Found")

@@ -106,7 +106,7 @@ FORBIDDEN: dict[str, tuple[Any, Code]] = {
     "an own text of blanks": ({**ALFA, "image--unlisted-choice": "  "}, Code.UNKNOWN_OPTION),
     "own text chosen, none written": ({**ALFA, "image": "unlisted-choice"}, Code.UNKNOWN_OPTION),
     "a very long own text": ({**ALFA, "image--unlisted-choice": "reg/" + "a" * 600}, Code.UNKNOWN_OPTION),
-    "an own image that is none": ({**ALFA, "image--unlisted-choice": "reg/$(id)"}, Code.IMAGE_NOT_ALLOWED),
+    "an own image that is none": ({**ALFA, "image--unlisted-choice": "reg/$(id)"}, Code.BAD_IMAGE),
     "a choice and an own text": (
         {**ALFA, "image": "python", "image--unlisted-choice": "reg/a:1"},
         Code.BAD_OPTIONS,
@@ -189,7 +189,7 @@ def test_option_overrides_make_an_own_text_literal_where_the_hub_reads_a_templat
     [
         ({"images": ["reg/team/*"]}, "reg/other:1", Code.IMAGE_NOT_ALLOWED),
         ({"images": []}, "reg/team/x:1", Code.IMAGE_NOT_ALLOWED),
-        ({"requireImageTag": "true"}, "reg/team/x", Code.IMAGE_NOT_ALLOWED),
+        ({"requireImageTag": "true"}, "reg/team/x", Code.IMAGE_WITHOUT_TAG),
         ({"images": ["reg/team/*"], "requireImageTag": "true"}, "reg/team/x:1", None),
         ({}, "reg/team/x", None),
     ],
