@@ -12,6 +12,7 @@ from jupyterhub_knada.servers import layers
 from jupyterhub_knada.servers.refusing import StartRefusedError
 from jupyterhub_knada.servers.spawner import KnadaSpawner
 from jupyterhub_knada.teams.names import reserved_variable
+from tests.support.spawners import env_of
 
 if TYPE_CHECKING:
     from tests.support.spawners import Spawners
@@ -68,6 +69,31 @@ async def test_environment_of_a_pod_has_each_name_once_and_the_platforms_from_th
         for made in (pod, plain)
     ]
     assert reserved[0] == reserved[1]
+
+
+async def test_variables_of_a_team_stand_over_the_hubs_own(spawners: Spawners) -> None:
+    """What the hub configures for everybody gives way to what the team says, whichever way it says it."""
+    spawners.config.KubeSpawner.environment = {"SHARED": "hub", "LISTED": "hub", "HUB": "hub"}
+    team = "namespace: a\nusers: [e152435]\nenv: {SHARED: team}\nextraEnvs: ['LISTED: team']\n"
+    spawners.write("project: knada-gcp\n", alfa=team)
+    pod, _ = await spawners.start(spawners.make())
+    named = {name: value for name, value in env_of(pod).items() if name in {"SHARED", "LISTED", "HUB"}}
+    assert named == {"SHARED": "team", "LISTED": "team", "HUB": "hub"}
+
+
+async def test_labels_of_the_platform_stand_over_the_hubs_common_labels(spawners: Spawners) -> None:
+    """Egress and network policies select by them, so that no setting of the hub's may say another team."""
+    theirs = dict.fromkeys(("team", "hub.jupyter.org/username", "knada.nav.no/team"), "hub")
+    spawners.config.KubeSpawner.common_labels = {"app": "jupyterhub", "kept": "hub", **theirs}
+    spawners.write("project: knada-gcp\n", alfa="namespace: team-alfa\nusers: [e152435]\nid: alfa-1a2b\n")
+    pod, _ = await spawners.start(spawners.make())
+    labels = pod["metadata"]["labels"]
+    assert labels["kept"] == "hub"
+    assert {name: labels[name] for name in theirs} == {
+        "team": "alfa-1a2b",
+        "hub.jupyter.org/username": "e152435",
+        "knada.nav.no/team": "alfa-1a2b",
+    }
 
 
 @pytest.mark.parametrize(

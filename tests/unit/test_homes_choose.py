@@ -91,6 +91,12 @@ def claim(name: str, labels: dict[str, str] | None = None, **fields: Any) -> Cla
             CreateClaim(HOME.claim_name),
             id="an older name that another team's home has",
         ),
+        pytest.param(
+            [claim("claim-e152435", {TEAM_KEY: TEAM})],
+            None,
+            CreateClaim(HOME.claim_name),
+            id="an older name with half of a home's labels: whose it is, is not said",
+        ),
         pytest.param([claim("odd")], WAS_HERE, UseClaim("odd"), id="remembered and there"),
         pytest.param(
             [claim("new", OWN)], WAS_HERE, UseClaim("new"), id="remembered and gone, another is labelled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ from kubernetes_asyncio.client import V1Container, V1VolumeMount
 from jupyterhub_knada.servers.plans import HubSettings, ResolvedChoice, ServerPlan, UserFacts, build_plan
 from jupyterhub_knada.servers.templates import KUBESPAWNER_NAMES, literal, template
 from jupyterhub_knada.servers.traits import POD_TRAITS, spawner_traits
+from jupyterhub_knada.servers.volumes import lay_volumes
 from tests.support.offers import make_profile, make_team, said
 
 HOME = "/home/jovyan"
@@ -176,6 +178,18 @@ def test_home_of_the_chart_gives_way_under_its_own_name() -> None:
         {"name": "volume-{user_server}", "persistentVolumeClaim": {"claimName": "{pvc_name}"}}
     ]
     assert mounts(found) == {HOME: "volume-{user_server}"}
+
+
+def test_home_stands_where_a_plan_would_mount_something_else() -> None:
+    """No override that mounts there is planned; if one were, a pod would still mount the home there, alone."""
+    settings = HubSettings("jupyterhub", MappingProxyType(dict.fromkeys(POD_TRAITS)))
+    offer = make_team("kyrre", namespace="team-kyrre")
+    chosen = ResolvedChoice(offer.team, offer.default_profile, {}, None)
+    plan = build_plan(chosen, UserFacts("e152435"), settings)
+    assert isinstance(plan, ServerPlan), plan
+    override = {"volumes": [{"name": "x", "emptyDir": {}}], "volume_mounts": [mount("x", f"//{HOME}/")]}
+    found = lay_volumes(replace(plan, override=override), settings)
+    assert found["volume_mounts"] == [{"name": "home", "mountPath": HOME}]
 
 
 def test_static_home_that_others_are_mounted_from_stays_for_them() -> None:
