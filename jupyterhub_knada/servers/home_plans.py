@@ -9,7 +9,7 @@ from jupyterhub_knada.servers.homes import HomePlan, home_claim_name
 from jupyterhub_knada.servers.layers import BUILT_IN, HUB
 from jupyterhub_knada.servers.sizes import cap
 from jupyterhub_knada.teams.effective import Sourced
-from jupyterhub_knada.teams.quantities import parse_storage
+from jupyterhub_knada.teams.quantities import read_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ def _hub_storage_size(hub: HubSettings) -> Sourced[int] | None:
     if not capacity:
         return None
     try:
-        return Sourced(parse_storage(capacity), HUB)
+        return Sourced(read_storage(capacity), HUB)
     except ValueError as error:
         message = f"The hub's storage_capacity cannot be used: {error}."
         raise RefusedError(

@@ -26,7 +26,6 @@ from jupyterhub_knada.servers.override_rules import (
     SECONDS,
     SIZES,
     is_extended_resource,
-    read_size,
 )
 from jupyterhub_knada.servers.override_volumes import check_volume_mounts, check_volumes
 from jupyterhub_knada.servers.override_walk import (
@@ -84,10 +83,12 @@ def _misshapen(name: str, value: Any) -> Iterable[Fault]:
 
 
 def _size(name: str, value: Any) -> Iterable[Fault]:
+    if value is None:
+        return  # It takes a limit away, as far as the platform's bounds let it.
     try:
-        read_size(name, value)
+        SIZES[name](value)
     except QuantityError as error:
-        yield Fault(Code.BAD_QUANTITY, error.message, error.rule, error.remedy)
+        yield Fault(error.code, error.message, error.rule, error.remedy)
 
 
 def _image(_: str, value: Any) -> Iterable[Fault]:

@@ -12,16 +12,22 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from jupyterhub_knada.teams.quantities import QuantityError, parse_cpu, parse_memory
-from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.quantities import read_cpu, read_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-SIZES: Final = frozenset({"mem_limit", "mem_guarantee", "cpu_limit", "cpu_guarantee"})
-"""Read with the units of the team files, so that `10GB` means the same everywhere; bounds hold."""
+SIZES: Final[Mapping[str, Callable[[object], int]]] = MappingProxyType(
+    {
+        "mem_limit": read_memory,
+        "mem_guarantee": read_memory,
+        "cpu_limit": read_cpu,
+        "cpu_guarantee": read_cpu,
+    }
+)
+"""Each with its reader, the one of the team files, so that `10GB` means the same everywhere; bounds hold."""
 
-MERGED: Final = SIZES | {
+MERGED: Final = SIZES.keys() | {
     "default_url",
     "environment",
     "extra_annotations",
@@ -257,8 +263,6 @@ SECONDS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
 HOME_PATH: Final = "/home/jovyan"
 """Where the home is mounted: no other volume may stand there or above it."""
 
-_SMALLEST_MEMORY: Final = 16 * 1024**2
-
 
 def is_extended_resource(name: str) -> bool:
     """Tell whether a resource is one of devices: `domain/name`, not of Kubernetes itself.
@@ -266,33 +270,3 @@ def is_extended_resource(name: str) -> bool:
     Source: Kubernetes, pkg/apis/core/v1/helper `IsExtendedResourceName`.
     """
     return _EXTENDED_RESOURCE.fullmatch(name) is not None
-
-
-def read_size(trait: str, value: object) -> int | None:
-    """Read an override of one of `SIZES`.
-
-    Args:
-        trait: `mem_…` or `cpu_…`.
-        value: A text in the units of the team files, or a number as KubeSpawner takes it: bytes or CPUs.
-            None takes the limit away, as far as the platform's bounds let it.
-
-    Returns:
-        Bytes or millicores; None for None.
-
-    Raises:
-        QuantityError: it is neither.
-    """
-    if value is None:
-        return None
-    is_memory = trait.startswith("mem_")
-    if isinstance(value, bool) or not isinstance(value, str | int if is_memory else str | int | float):
-        raise QuantityError(f"not a size {got(value)}", "a text with its unit", "write '2G' or '500m'")
-    if is_memory:
-        size = parse_memory(value) if isinstance(value, str) else int(value)
-    else:
-        size = parse_cpu(str(value))
-    # Kubernetes takes a limit of 0 as no limit; a few bytes are a forgotten unit.
-    if size < (_SMALLEST_MEMORY if is_memory else 1):
-        smallest = "at least 16M" if is_memory else "at least 1m"
-        raise QuantityError(f"too small a size {got(value)}", smallest, "write '2G' or '500m'")
-    return size

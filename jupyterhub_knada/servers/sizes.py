@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.servers.layers import CAPPED, HUB, Layers, refuse_override
-from jupyterhub_knada.servers.override_rules import BOUNDED_RESOURCES, is_extended_resource
+from jupyterhub_knada.servers.layers import BUILT_IN, CAPPED, HUB, Layers, refuse_override
+from jupyterhub_knada.servers.override_rules import BOUNDED_RESOURCES, SIZES, is_extended_resource
 from jupyterhub_knada.teams.effective import Sourced
-from jupyterhub_knada.teams.quantities import parse_cpu, parse_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +23,8 @@ MEMORY_LIMIT: Final = 2 * 1024**3
 """Bytes, where nothing is said; as the hubs before this one."""
 CPU_LIMIT: Final = 500
 """Millicores, where nothing is said; as the hubs before this one."""
+_MEMORY: Final = Sourced(MEMORY_LIMIT, BUILT_IN)
+_CPU: Final = Sourced(CPU_LIMIT, BUILT_IN)
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 """What `gpu` in a team file asks Kubernetes for."""
 
@@ -52,12 +53,10 @@ def decide_sizes(profile: EffectiveProfile, layers: Layers, bounds: Bounds | Non
     """
     memory_bound = bounds.memory_limit if bounds else None
     cpu_bound = bounds.cpu_limit if bounds else None
-    memory_limit = cap(
-        layers.pick("mem_limit", read_memory, profile.memory_limit, MEMORY_LIMIT), memory_bound
-    )
-    cpu_limit = cap(layers.pick("cpu_limit", read_cpu, profile.cpu_limit, CPU_LIMIT), cpu_bound)
-    memory_guarantee = layers.find("mem_guarantee", read_memory, profile.memory_guarantee)
-    cpu_guarantee = layers.find("cpu_guarantee", read_cpu, profile.cpu_guarantee)
+    memory_limit = cap(_find("mem_limit", layers, profile.memory_limit) or _MEMORY, memory_bound)
+    cpu_limit = cap(_find("cpu_limit", layers, profile.cpu_limit) or _CPU, cpu_bound)
+    memory_guarantee = _find("mem_guarantee", layers, profile.memory_guarantee)
+    cpu_guarantee = _find("cpu_guarantee", layers, profile.cpu_guarantee)
     limits, source = _decide_other_limits(profile, layers, bounds)
     return Sizes(
         memory_limit=memory_limit,
@@ -72,44 +71,21 @@ def decide_sizes(profile: EffectiveProfile, layers: Layers, bounds: Bounds | Non
     )
 
 
+def _find(trait: str, layers: Layers, files: Sourced[int] | None) -> Sourced[int] | None:
+    """Give the first size that a layer says; None if none does."""
+
+    def read(value: Any) -> int | None:
+        # KubeSpawner takes 0 for "no limit"; there is always one here.
+        return None if value is None or value == 0 else SIZES[trait](value)
+
+    return layers.find(trait, read, files)
+
+
 def cap(value: Sourced[int], bound: int | None) -> Sourced[int]:
     """Lower a value to a bound, and say so in its source."""
     if bound is None or value.value <= bound:
         return value
     return Sourced(bound, value.source + CAPPED)
-
-
-def read_memory(value: Any) -> int | None:
-    """Read what a memory trait may be: bytes, or a text with a unit. None and 0 say nothing.
-
-    Raises:
-        ValueError: it is no memory size.
-    """
-    if value is None or value == 0:
-        # KubeSpawner takes 0 for "no limit"; there is always one here.
-        return None
-    if isinstance(value, str):
-        return parse_memory(value) or None
-    return _positive(int(value))
-
-
-def read_cpu(value: Any) -> int | None:
-    """Read what a CPU trait may be, a number of CPUs, as millicores. None and 0 say nothing.
-
-    Raises:
-        ValueError: it is no number of CPUs.
-    """
-    if value is None or value == 0:
-        return None
-    if isinstance(value, str):
-        return parse_cpu(value) or None
-    return _positive(round(float(value) * 1000))
-
-
-def _positive(value: int) -> int:
-    if value <= 0:
-        raise ValueError(f"not above zero: {value}")
-    return value
 
 
 def _at_most(value: Sourced[int] | None, limit: int) -> Sourced[int] | None:

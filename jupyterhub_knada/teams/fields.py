@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 1000
 """Of any list or mapping; a team with more members is better served by a group."""
 _YEAR = 365 * 86400
-_MIB = 1024**2
-_PIB = 1024**5
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,23 +97,23 @@ _DURATION_SCHEMA = [
 ]
 
 _MEMORY = ReadBy(
-    readers.quantity(quantities.parse_memory, quantities.format_memory, 16 * _MIB, _PIB),
+    readers.quantity(quantities.read_memory),
     _string(quantities.MEMORY_PATTERN, longest=50),
 )
 _STORAGE = ReadBy(
-    readers.quantity(quantities.parse_storage, quantities.format_storage, _MIB, 64 * _PIB),
+    readers.quantity(quantities.read_storage),
     _string(quantities.STORAGE_PATTERN, longest=50),
 )
 _CPU = ReadBy(
-    readers.quantity(quantities.parse_cpu, quantities.format_cpu, 1, 1024 * 1000),
+    readers.quantity(quantities.read_cpu),
     {
         "anyOf": [
-            {"type": "number", "minimum": 0.001, "maximum": 1024},
+            {"type": "number", "exclusiveMinimum": 0, "maximum": 1024},
             _string(quantities.CPU_PATTERN, longest=50),
         ],
     },
 )
-_read_duration = readers.quantity(quantities.parse_duration, quantities.format_duration, 1, _YEAR)
+_read_duration = readers.quantity(quantities.read_duration)
 _USER = _named(
     names.USER_NAME,
     Code.BAD_USER_NAME,

@@ -1,5 +1,9 @@
 """Sizes, numbers of CPUs and durations: text to whole numbers and back, without a float on the way.
 
+Each `read_` is the one reader of its quantity wherever that is written: in a team or platform file, in a
+profile's override, in the hub's own configuration. It takes what `parse_` reads from a text, the plain
+numbers that KubeSpawner's settings may be, and nothing outside what any server can have.
+
 Memory is read as JupyterHub and zero-to-jupyterhub have always read it: `10G` is 10 * 1024**3 bytes.
 Storage is read as Kubernetes reads it: `10G` is 10 * 1000**3 bytes, `10Gi` is 10 * 1024**3.
 Each `format_` gives a text that its `parse_` reads back as the same number.
@@ -9,13 +13,15 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from math import ceil
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams.quoting import got
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _MEMORY_UNITS: Mapping[str, int] = MappingProxyType(
     {"T": 1024**4, "G": 1024**3, "M": 1024**2, "K": 1024, "B": 1},
@@ -61,13 +67,92 @@ _DURATION_RULE = "a whole number with s, m, h or d, or seconds without a unit"
 
 
 class QuantityError(ValueError):
-    """Raised by each `parse_` for text that is not its quantity; says what to write instead."""
+    """Raised by each `parse_` and `read_` for what is not its quantity; says what to write instead."""
 
-    def __init__(self, message: str, rule: str, remedy: str) -> None:
+    def __init__(self, message: str, rule: str, remedy: str, code: Code = Code.BAD_QUANTITY) -> None:
         super().__init__(f"{message}; {rule}; {remedy}")
         self.message = message
         self.rule = rule
         self.remedy = remedy
+        self.code = code
+
+
+class _Range(NamedTuple):
+    """The least and the most of a quantity that any server can have, and how it is written."""
+
+    least: int
+    most: int
+    show: Callable[[int], str]
+
+    def check(self, number: int, value: object) -> int:
+        """Give the number if it is within.
+
+        Raises:
+            QuantityError: it is not, with the code OUT_OF_RANGE.
+        """
+        if self.least <= number <= self.most:
+            return number
+        rule = f"from {self.show(self.least)} to {self.show(self.most)}"
+        message = f"out of range {got(value)}"
+        raise QuantityError(message, rule, "choose a value between", Code.OUT_OF_RANGE)
+
+
+def read_memory(value: object) -> int:
+    """Read a memory size as bytes: a text as `parse_memory` does, or a number of bytes.
+
+    Raises:
+        QuantityError: it is neither, or out of range. A number below the least is a forgotten unit.
+    """
+    if isinstance(value, str):
+        return _MEMORY_RANGE.check(parse_memory(value), value)
+    number = _number(value)
+    if number is None or number < _MEMORY_RANGE.least:
+        # Kubernetes takes a limit of 0 as no limit.
+        meant = "for example '2G'" if number is None else _memory_meant(str(value))
+        raise QuantityError(f"not a memory size {got(value)}", _MEMORY_RULE, f"write {meant}")
+    return _MEMORY_RANGE.check(int(number), value)
+
+
+def read_cpu(value: object) -> int:
+    """Read a number of CPUs as thousandths of one: a text as `parse_cpu` does, or a number of CPUs.
+
+    Raises:
+        QuantityError: it is neither, or out of range.
+    """
+    if isinstance(value, str):
+        return _CPU_RANGE.check(parse_cpu(value), value)
+    number = _number(value)
+    if number is None:
+        raise QuantityError(f"not a number of CPUs {got(value)}", _CPU_RULE, "write for example '0.5'")
+    return _CPU_RANGE.check(ceil(number * 1000), value)
+
+
+def read_storage(value: object) -> int:
+    """Read the size of a volume as bytes, see `parse_storage`.
+
+    Raises:
+        QuantityError: it is no such text, or out of range.
+    """
+    return _STORAGE_RANGE.check(parse_storage(str(value)), value)
+
+
+def read_duration(value: object) -> int:
+    """Read a duration as seconds, see `parse_duration`.
+
+    Raises:
+        QuantityError: it is no such text, or out of range.
+    """
+    return _DURATION_RANGE.check(parse_duration(str(value)), value)
+
+
+def _number(value: object) -> Fraction | None:
+    """Give a number as it is written, not as a float holds it; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return Fraction(repr(value))
+    except ValueError:  # not a number, or infinite
+        return None
 
 
 def parse_memory(text: str) -> int:
@@ -109,7 +194,7 @@ def parse_storage(text: str) -> int:
         wrong = f"not a storage size {got(text)}"
         raise QuantityError(wrong, _STORAGE_RULE, f"write {_storage_meant(text)}")
     exact = Fraction(match["number"]) * _STORAGE_UNITS[match["unit"]]
-    return -int(-exact // 1)
+    return ceil(exact)
 
 
 def format_storage(value: int) -> str:
@@ -121,18 +206,18 @@ def format_storage(value: int) -> str:
 def parse_cpu(text: str) -> int:
     """Read a number of CPUs as thousandths of one: `0.5` and `500m` are both 500.
 
+    What is finer is rounded up, as Kubernetes does: `3.6505` is 3651.
+
     Raises:
-        QuantityError: the text is no number of CPUs, or has a part smaller than a thousandth.
+        QuantityError: the text is no number of CPUs.
+
+    Source: apimachinery, pkg/api/resource `Quantity.MilliValue`, which rounds up.
     """
     match = _CPU.fullmatch(text)
     if match is None:
         wrong = f"not a number of CPUs {got(text)}"
         raise QuantityError(wrong, _CPU_RULE, f"write {_cpu_meant(text)}")
-    exact = Fraction(match["number"]) * (1 if match["unit"] else 1000)
-    if exact.denominator != 1:
-        wrong = f"finer than a thousandth of a CPU {got(text)}"
-        raise QuantityError(wrong, _CPU_RULE, f"write '{format_cpu(max(1, round(exact)))}'")
-    return exact.numerator
+    return ceil(Fraction(match["number"]) * (1 if match["unit"] else 1000))
 
 
 def format_cpu(value: int) -> str:
@@ -158,6 +243,12 @@ def format_duration(value: int) -> str:
     """Write seconds with the largest unit that holds them exactly: `1h`, `90m`, `7d`."""
     unit, size = _largest_exact(value, _DURATION_UNITS)
     return f"{value // size}{unit}"
+
+
+_MEMORY_RANGE = _Range(16 * 1024**2, 1024**5, format_memory)
+_STORAGE_RANGE = _Range(1024**2, 64 * 1024**5, format_storage)
+_CPU_RANGE = _Range(1, 1024 * 1000, format_cpu)
+_DURATION_RANGE = _Range(1, 365 * 86400, format_duration)
 
 
 def _largest_exact(value: int, units: Mapping[str, int]) -> tuple[str, int]:

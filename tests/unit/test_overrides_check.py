@@ -8,9 +8,7 @@ import pytest
 
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.servers import overrides
-from jupyterhub_knada.servers.override_rules import read_size
 from jupyterhub_knada.servers.overrides import check_override
-from jupyterhub_knada.teams.quantities import QuantityError
 
 FIELD = {"fieldRef": {"fieldPath": "status.podIP"}}
 EXEC = {"exec": {"command": ["true"]}}
@@ -531,27 +529,3 @@ def test_check_override_of_a_setting_that_nobody_has_looked_at_is_refused(
 def test_check_override_of_any_shape_never_raises(name: str, value: object) -> None:
     """Odd shapes are told or left to the trait; none ends the load of all teams."""
     check_override({name: value})
-
-
-@pytest.mark.parametrize(
-    ("trait", "value", "size"),
-    [
-        ("mem_limit", "10GB", 10 * 1024**3),
-        ("mem_limit", 2**31, 2**31),
-        ("cpu_limit", 0.5, 500),
-        ("cpu_limit", 2, 2000),
-    ],
-)
-def test_read_size_in_either_spelling_gives_bytes_or_millicores(trait: str, value: object, size: int) -> None:
-    """Texts are read as in team files, numbers as KubeSpawner reads them."""
-    assert read_size(trait, value) == size
-
-
-@pytest.mark.parametrize("trait", ["cpu_limit", "mem_limit"])
-@pytest.mark.parametrize(
-    "value", [-1, 0, "0", "0G", "0m", float("nan"), float("inf"), [], 1e-9, True, 2.5e-4, "1e3G"]
-)
-def test_read_size_of_what_is_no_size_is_refused(trait: str, value: object) -> None:
-    """Nothing slips through as an endless or empty limit."""
-    with pytest.raises(QuantityError):
-        read_size(trait, value)

@@ -22,7 +22,7 @@ from jupyterhub_knada.servers.plans import (
 )
 from jupyterhub_knada.servers.profile_options import OptionValue
 from jupyterhub_knada.teams.loading import LoadedTeam, Positions
-from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+from jupyterhub_knada.teams.model import PlatformFile, Resources, TeamFile
 from jupyterhub_knada.teams.snapshots import Snapshot
 from tests.support.offers import make_offer, make_profile, make_team, said
 
@@ -114,6 +114,30 @@ def test_memory_is_of_the_first_layer_that_says_it(case: dict[str, Any], limit: 
     """Profile, team and platform, hub, built-in default; then the bound, for all of them."""
     built = plan(**case)
     assert (built.memory_limit, built.sources["memory_limit"]) == (limit, source)
+
+
+@pytest.mark.parametrize(
+    ("written", "millicores"),
+    [(3.6505, 3651), (0.912625, 913), (0.22815625, 229), (3.3810000000000002, 3382), (2, 2000), (0.5, 500)],
+)
+def test_share_of_a_node_is_the_same_size_wherever_it_is_written(written: float, millicores: int) -> None:
+    """In a profile, an override, an option or the hub's configuration: rounded up, as Kubernetes does."""
+    choice = {"choices": {"a": {"kubespawnerOverride": {"cpu_limit": written}}}}
+    cases: list[dict[str, Any]] = [
+        {"settings": hub(cpu_limit=written)},
+        {"profile": {"cpu_limit": Resources.model_validate({"cpuLimit": str(written)}).cpu_limit}},
+        {"profile": {"override": {"cpu_limit": written}}},
+        {"profile": {"override": {"cpu_limit": str(written)}}},
+        {"profile": {"options": {"size": choice}}},
+    ]
+    assert [plan(**case).cpu_limit for case in cases] == [millicores] * len(cases)
+
+
+def test_size_of_the_hub_that_no_server_can_have_is_refused_in_words() -> None:
+    """A few bytes in the hub's configuration are a forgotten unit, as they are in a file."""
+    refusal = build(settings=hub(mem_limit=2))
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is Code.HUB_SETTING
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams import quantities
 from jupyterhub_knada.teams.quantities import (
     QuantityError,
@@ -20,7 +22,14 @@ from jupyterhub_knada.teams.quantities import (
     parse_duration,
     parse_memory,
     parse_storage,
+    read_cpu,
+    read_duration,
+    read_memory,
+    read_storage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GIB = 1024**3
 PARSERS = {
@@ -79,11 +88,70 @@ def test_storage_is_read_as_kubernetes_reads_it(text: str, expected: int) -> Non
         pytest.param("1", 1000, id="whole"),
         pytest.param("0.125", 125, id="three places"),
         pytest.param("0.50000", 500, id="more zeros"),
+        pytest.param("3.6505", 3651, id="finer than a thousandth: rounded up"),
+        pytest.param("0.912625", 913, id="a share of a node"),
+        pytest.param("3.3810000000000002", 3382, id="a float as a program wrote it"),
+        pytest.param("0.0001", 1, id="less than the least"),
+        pytest.param("0.5m", 1, id="half of a thousandth"),
     ],
 )
 def test_cpu_is_read_in_thousandths(text: str, expected: int) -> None:
     """Both spellings of Kubernetes give the same whole number."""
     assert parse_cpu(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "size"),
+    [
+        (read_memory, "10GB", 10 * GIB),
+        (read_memory, 2**31, 2**31),
+        (read_memory, 31222718077, 31222718077),
+        (read_memory, 2147483648.5, 2**31),
+        (read_cpu, "0.5", 500),
+        (read_cpu, 0.5, 500),
+        (read_cpu, 2, 2000),
+        (read_cpu, 3.6505, 3651),
+        (read_cpu, 3.3810000000000002, 3382),
+        (read_cpu, 0.1, 100),
+        (read_cpu, 1e-05, 1),
+    ],
+)
+def test_size_is_read_alike_as_text_and_as_number(
+    read: Callable[[object], int], value: object, size: int
+) -> None:
+    """A text as in team files, a number as KubeSpawner takes it: bytes, or CPUs as they are written."""
+    assert read(value) == size
+
+
+@pytest.mark.parametrize("read", [read_memory, read_cpu])
+@pytest.mark.parametrize(
+    "value", [-1, 0, "0", "0G", "0m", float("nan"), float("inf"), [], None, True, "1e3G", 1e300, "9" * 20]
+)
+def test_what_is_no_size_is_refused(read: Callable[[object], int], value: object) -> None:
+    """Nothing slips through as an endless or empty limit."""
+    with pytest.raises(QuantityError):
+        read(value)
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "code"),
+    [
+        (read_memory, "1M", Code.OUT_OF_RANGE),
+        (read_memory, 2, Code.BAD_QUANTITY),
+        (read_memory, 2**60, Code.OUT_OF_RANGE),
+        (read_cpu, 0, Code.OUT_OF_RANGE),
+        (read_cpu, "2000", Code.OUT_OF_RANGE),
+        (read_storage, "1k", Code.OUT_OF_RANGE),
+        (read_duration, "0s", Code.OUT_OF_RANGE),
+    ],
+)
+def test_size_that_no_server_can_have_is_said_to_be_out_of_range(
+    read: Callable[[object], int], value: object, code: Code
+) -> None:
+    """A bare small number of bytes is a forgotten unit; anything else is outside what there is."""
+    with pytest.raises(QuantityError) as refused:
+        read(value)
+    assert refused.value.code is code
 
 
 @pytest.mark.parametrize(
@@ -173,12 +241,6 @@ DURATION_RULE = "a whole number with s, m, h or d, or seconds without a unit"
             "half",
             f"not a number of CPUs (got 'half'); {CPU_RULE}; write for example '0.5'",
             id="word",
-        ),
-        pytest.param(
-            "cpu",
-            "0.0001",
-            f"finer than a thousandth of a CPU (got '0.0001'); {CPU_RULE}; write '0.001'",
-            id="too fine",
         ),
         pytest.param(
             "duration", "1.5h", f"not a duration (got '1.5h'); {DURATION_RULE}; write '90m'", id="fraction"

@@ -181,7 +181,7 @@ def test_home_of_the_chart_gives_way_under_its_own_name() -> None:
 
 
 def test_home_stands_where_a_plan_would_mount_something_else() -> None:
-    """No override that mounts there is planned; if one were, a pod would still mount the home there, alone."""
+    """No override that mounts there is planned; if one were, the home alone would be there."""
     settings = HubSettings("jupyterhub", MappingProxyType(dict.fromkeys(POD_TRAITS)))
     offer = make_team("kyrre", namespace="team-kyrre")
     chosen = ResolvedChoice(offer.team, offer.default_profile, {}, None)
