@@ -92,15 +92,16 @@ class KnadaDemoAuthenticator(KnadaAuthenticator, SharedPasswordAuthenticator):
             if not is_loopback_url(url)
         ]
 
-    async def authenticate(self, handler: BaseHandler, data: dict[str, str]) -> dict[str, Any] | None:
+    async def authenticate(
+        self, handler: BaseHandler, data: Any = None, **kwargs: Any
+    ) -> dict[str, Any] | str | None:
         """Check the password, unless nothing has kept this hub from starting with settings that cannot work.
 
         Source: JupyterHub 5.3-6.1 authenticators/shared.py `SharedPasswordAuthenticator.authenticate`.
         """
         if self.find_faults():
             raise HTTPError(403, reason="The demo's sign-in is for this machine only")
-        model: dict[str, Any] | None = await super().authenticate(handler, data)  # type: ignore[no-untyped-call]
-        return model
+        return await super().authenticate(handler, data, **kwargs)
 
     def _addresses(self) -> list[tuple[str, str]]:
         """Give where the hub and its proxy listen, as (setting of JupyterHub, URL)."""

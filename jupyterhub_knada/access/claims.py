@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.teams.user_names import normalize_user_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,14 @@ def read_group_claim(claims: Mapping[str, Any], name: str) -> GroupClaim:
 
 
 def read_ident(value: object, name: str) -> str | Refusal:
-    """Read a user name, lower-case; a refusal where there is no usable one. Never raises.
+    """Read a user name, A-Z as a-z; a refusal where there is none. Never raises.
 
     Args:
         value: What the claim says; None where there is no such claim.
         name: The claim that carries the user name, for the message.
     """
     if isinstance(value, str) and value.strip():
-        return value.strip().lower()
+        return normalize_user_name(value)
     wrong = "is missing" if value is None else "is empty" if isinstance(value, str) else "is not text"
     return Refusal(
         Code.BAD_IDENT,

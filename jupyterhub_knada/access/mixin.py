@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub.auth import Authenticator
 from jupyterhub.utils import maybe_future
@@ -26,12 +26,17 @@ from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.teams.hub_groups import build_hub_groups, read_claim_groups
 from jupyterhub_knada.teams.membership import Decision, decide_memberships
 from jupyterhub_knada.teams.registry import Registry, open_registry
+from jupyterhub_knada.teams.user_names import find_user_name_fault, normalize_user_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyterhub.handlers import BaseHandler
     from jupyterhub.user import User
+
+
+_CONFUSED: Final = "The hub's database takes your user name for another person's."
+_CONFUSED_REMEDY: Final = "Show this to the people who run this hub: its database needs a binary collation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,51 @@ class KnadaAuthenticator(Authenticator):
             team=self.team or None,
         )
 
+    def normalize_username(self, username: str) -> str:
+        """Give the name under which the hub knows somebody: A-Z as a-z, then `username_map`.
+
+        Source: JupyterHub 5.3-6.1 auth.py `Authenticator.normalize_username`, which folds all of Unicode, so
+        that two names of the provider can become one person.
+        """
+        name = normalize_user_name(username)
+        return str(self.username_map.get(name, name))
+
+    def validate_username(self, username: str) -> bool:
+        """Say whether a normalized name can be a user; also for those whom an admin adds.
+
+        Source: JupyterHub 5.3-6.1 auth.py `Authenticator.validate_username`.
+        """
+        return not find_user_name_fault(username) and bool(super().validate_username(username))  # type: ignore[no-untyped-call]
+
+    async def authenticate(
+        self, handler: BaseHandler, data: Any = None, **kwargs: Any
+    ) -> dict[str, Any] | str | None:
+        """Ask the base class who it is.
+
+        Raises:
+            HTTPError: 403 for a name that can be no user; JupyterHub would say that the password is wrong.
+
+        Source: JupyterHub 5.3-6.1 auth.py `Authenticator.get_authenticated_user`.
+        """
+        said = maybe_future(super().authenticate(handler, data, **kwargs))  # type: ignore[no-untyped-call]
+        model: dict[str, Any] | str | None = await said
+        named = model.get("name") if isinstance(model, dict) else model
+        if isinstance(named, str) and (refusal := self._refuse_name(named)):
+            self._say_refused(refusal, ascii(named))
+            raise RefusedSignInError(refusal)
+        return model
+
+    def _refuse_name(self, name: str) -> Refusal | None:
+        normalized = self.normalize_username(name)
+        if self.validate_username(normalized):
+            return None
+        fault = find_user_name_fault(normalized) or "is not of the form that this hub asks for"
+        return Refusal(
+            Code.BAD_IDENT,
+            f"Your user name cannot be used here: it {fault}.",
+            "Show this to the people who run this hub: it has to be another claim, or another name there.",
+        )
+
     def read_group_claim(self, auth_model: Mapping[str, Any]) -> GroupClaim:
         """Read the person's group claim; override where the base class keeps it elsewhere than in `groups`.
 
@@ -216,6 +266,11 @@ class KnadaAuthenticator(Authenticator):
         """
         name = auth_model["name"]
         known = handler.find_user(name) if handler else None  # type: ignore[no-untyped-call]
+        if known and known.name != name:
+            # A database may ignore case, accents or blanks, as MySQL does where nobody says otherwise.
+            refusal = Refusal(Code.BAD_IDENT, _CONFUSED, _CONFUSED_REMEDY)
+            self._say_refused(refusal, name)
+            raise RefusedSignInError(refusal)
         # None, not an empty claim, for somebody of whom nothing was ever known: the refusal then says so.
         last = (_claim_of(known) if known else None) or None
         placing = self._place(name, self.read_group_claim(auth_model), last)
@@ -251,7 +306,7 @@ class KnadaAuthenticator(Authenticator):
         if not refreshed:
             return False
         model: dict[str, Any] = {} if refreshed is True else refreshed
-        if self.normalize_username(model.get("name", user.name)) != user.name:  # type: ignore[no-untyped-call]
+        if self.normalize_username(model.get("name", user.name)) != user.name:
             self.log.warning("The provider now has another name for %s: a new sign-in is needed", user.name)
             return False
         claim = self.read_group_claim(model) if model else GroupClaim(None)

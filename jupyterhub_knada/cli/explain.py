@@ -12,6 +12,7 @@ import click
 from jupyterhub_knada.cli.check import load_folder, summary
 from jupyterhub_knada.cli.folders import TeamFolder, find_team_folder
 from jupyterhub_knada.cli.output import printable, write_line, write_text
+from jupyterhub_knada.teams.user_names import normalize_user_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +90,7 @@ def explain(folder: TeamFolder, user: str, hub_config: str | None, **asked: Any)
     loaded = load_folder(folder)
     snapshot = build_snapshot(None, loaded)
     request = PreviewRequest(
-        user=user.lower(),
+        user=normalize_user_name(user),
         groups=asked["groups"] or None,
         options=options or None,
         server_name=asked["server_name"],

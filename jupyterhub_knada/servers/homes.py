@@ -176,12 +176,15 @@ def is_foreign(claim: Claim, user: str, team_ids: Sequence[str]) -> bool:
 
     A claim without any name on it is nobody's: shared storage, say.
     """
+    other_team = claim.labels.get(TEAM_KEY, "") not in {"", *team_ids}
+    other_exact_team = claim.annotations.get(TEAM_KEY, "") not in {"", *team_ids}
+    return other_team or other_exact_team or _names_another_person(claim, user)
+
+
+def _names_another_person(claim: Claim, user: str) -> bool:
     if is_labelled(claim):
-        other_team = claim.labels.get(TEAM_KEY, "") not in {"", *team_ids}
-        other_exact_team = claim.annotations.get(TEAM_KEY, "") not in {"", *team_ids}
         other_user = claim.labels.get(USER_KEY, "") not in {"", label_value(user)}
-        other_exact_user = claim.annotations.get(USER_KEY, "") not in {"", user}
-        return other_team or other_exact_team or other_user or other_exact_user
+        return other_user or claim.annotations.get(USER_KEY, "") not in {"", user}
     return claim.annotations.get(KUBESPAWNER_USER_KEY, user) != user
 
 
@@ -198,7 +201,8 @@ def choose_home(
 
     Returns:
         The claim to mount, or to make and mount; or a refusal: the home moved with its team (`HOME_MOVED`),
-        was there and is gone (`HOME_GONE`), or its name is taken by somebody else's (`HOME_NOT_YOURS`).
+        was there and is gone (`HOME_GONE`), or its name is taken by somebody else's (`HOME_NOT_YOURS`), as
+        the home of the last start is where the person was called otherwise then.
     """
     if remembered is not None and not _is_same_place(home, remembered):
         if not _is_acknowledged(home, remembered):
@@ -206,12 +210,15 @@ def choose_home(
         if remembered.namespace != home.namespace:
             remembered = None
     here = {claim.name: claim for claim in found if claim.namespace == home.namespace}
-    claim = here.get(remembered.claim_name) if remembered else None
-    claim = claim or _find_labelled(home, tuple(here.values()))
-    if claim is None and remembered is not None:
+    last = here.get(remembered.claim_name) if remembered else None
+    is_anothers = last is not None and _names_another_person(last, home.user)
+    claim = (None if is_anothers else last) or _find_labelled(home, tuple(here.values()))
+    if claim is None and last is None and remembered is not None:
         return _refuse_gone(home, remembered.claim_name, "is not there")
     claim = claim or _find_older(home, here) or here.get(home.claim_name)
-    return CreateClaim(home.claim_name) if claim is None else _use(home, claim)
+    if claim is None:
+        return CreateClaim(home.claim_name) if last is None else _refuse_renamed(home, last)
+    return _use(home, claim)
 
 
 def _use(home: HomePlan, claim: Claim) -> UseClaim | Refusal:
@@ -287,6 +294,19 @@ def _refuse_not_yours(home: HomePlan, claim: Claim) -> Refusal:
         f"The claim {claim.namespace}/{claim.name} would be your home in team {home.team}, "
         "but its labels say that it belongs to another person or team.",
         f"Ask {_whom(home)} to look at its labels and annotations.",
+        status=409,
+    )
+
+
+def _refuse_renamed(home: HomePlan, last: Claim) -> Refusal:
+    labels = ",".join(f"{key}={value}" for key, value in sorted(home.labels.items()))
+    return Refusal(
+        Code.HOME_NOT_YOURS,
+        f"Your home in team {home.team} was the claim {last.namespace}/{last.name}, but its labels now name "
+        f"another person than {home.user}, as they do where a user name has changed. "
+        "No empty one is put in its place.",
+        f"Ask {_whom(home)}: if its files are yours, they label it {labels} and annotate it "
+        f"{USER_KEY}={home.user}; else they make a claim with these labels.",
         status=409,
     )
 

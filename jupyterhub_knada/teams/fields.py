@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic_core import CoreSchema, core_schema
 
 from jupyterhub_knada.errors import Code
-from jupyterhub_knada.teams import images, names, quantities, readers, variables
+from jupyterhub_knada.teams import images, members, names, quantities, readers, user_names, variables
 from jupyterhub_knada.teams.allowlist import ENTRY_PATTERN, parse_entry
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.quoting import got
@@ -114,14 +114,8 @@ _CPU = ReadBy(
     },
 )
 _read_duration = readers.quantity(quantities.read_duration)
-_USER = _named(
-    names.USER_NAME,
-    Code.BAD_USER_NAME,
-    "a user name",
-    "lower-case letters a-z, digits and . _ @ + -, at most 64",
-    64,
-)
-_GROUP = ReadBy(readers.line(249, "a group"), _string(longest=249))
+_USER = ReadBy(members.read_user, _string(f"^{user_names.LISTABLE}$", longest=user_names.LONGEST_BYTES))
+_GROUP = ReadBy(members.read_group, _string(longest=members.LONGEST_GROUP))
 _ENTRY = ReadBy(readers.allowlist_entry, _string(ENTRY_PATTERN, longest=265))
 _LINE = ReadBy(variables.read_line, _string(r"^[^:]+:", longest=variables.LONGEST_VALUE))
 _VALUE = ReadBy(variables.read_value, _string(longest=variables.LONGEST_VALUE, shortest=0))

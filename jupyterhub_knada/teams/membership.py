@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from jupyterhub_knada.errors import Code, Refusal
-from jupyterhub_knada.teams.snapshots import group_key
+from jupyterhub_knada.teams.user_names import normalize_user_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -53,7 +53,7 @@ def decide_memberships(user: str, groups: Collection[str] | None, snapshot: Snap
     """Decide which teams somebody is in.
 
     Args:
-        user: The user name; compared in lower case.
+        user: The user name; A-Z count as a-z.
         groups: What the group claim says; None where the claim is unknown (absent, cut short, never seen),
             which is not the same as an empty claim.
         snapshot: The team files.
@@ -71,7 +71,7 @@ def decide_memberships(user: str, groups: Collection[str] | None, snapshot: Snap
 
 def _listed(user: str, snapshot: Snapshot) -> dict[str, Membership]:
     """Give the memberships that team files grant by name: what a lead is counts before what a member is."""
-    name = user.lower()
+    name = normalize_user_name(user)
     found: dict[str, Membership] = {}
     for slug in snapshot.teams_of_user(name):
         loaded = snapshot.teams[slug]
@@ -87,12 +87,12 @@ def _listed(user: str, snapshot: Snapshot) -> dict[str, Membership]:
 
 def _by_claim(groups: Collection[str], snapshot: Snapshot) -> dict[str, Membership]:
     """Give the memberships that a group of the claim grants, by the first such group of each team's file."""
-    claimed = {group_key(group) for group in groups}
+    claimed = set(groups)
     found: dict[str, Membership] = {}
-    for slug in sorted({slug for key in claimed for slug in snapshot.teams_of_group(key)}):
+    for slug in sorted({slug for group in claimed for slug in snapshot.teams_of_group(group)}):
         loaded = snapshot.teams[slug]
         for index, group in enumerate(loaded.team.groups):
-            if group_key(group) in claimed and slug not in found:
+            if group in claimed and slug not in found:
                 line, _ = loaded.positions.at(("groups", index))
                 reason = f"in group {group}, named in {loaded.file}:{line}"
                 found[slug] = Membership(slug, Role.MEMBER, reason)

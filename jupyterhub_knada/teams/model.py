@@ -115,12 +115,12 @@ class TeamFile(Settings):
         examples=["kyrre-havik-eriksen"],
     )
     users: UserNames = Field(
-        description="Members, by user name: lower-case NAV idents.",
+        description="Members, by user name as the provider has it, but for A-Z in lower case.",
         examples=[["e152435"]],
     )
     groups: GroupNames = Field(
         default=(),
-        description="Groups whose members are in the team: names or ids, as in the group claim.",
+        description="Groups whose members are in the team: names or ids, exactly as in the group claim.",
         examples=[["f2816319-7db0-4061-8d0c-5ddbe232d60c"]],
     )
     leads: UserNames = Field(

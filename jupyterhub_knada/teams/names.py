@@ -22,8 +22,6 @@ LABEL_VALUE = r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"
 _NAME_PART = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 QUALIFIED_NAME = rf"({SUBDOMAIN}/)?{_NAME_PART}"
 """The key of a label or annotation: an optional domain, a slash, a name."""
-USER_NAME = r"[a-z0-9]([a-z0-9._@+-]{0,62}[a-z0-9])?"
-"""A hub account: a NAV ident such as `e152435`, or what another organisation's sign-in gives."""
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_.-]*"
 """An environment variable, as Kubernetes accepts it, but for a leading point or dash."""
 SECRET_ID = r"[A-Za-z0-9_-]{1,255}"  # noqa: S105 -- a pattern of names

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jupyterhub_knada.errors import Severity
+from jupyterhub_knada.teams.user_names import normalize_user_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,15 +40,15 @@ class Snapshot:
 
     def teams_of_user(self, user: str) -> frozenset[str]:
         """Give the slugs of the served teams that name `user` under users or leads. O(1)."""
-        return self._by_user.get(user.lower(), frozenset())
+        return self._by_user.get(normalize_user_name(user), frozenset())
 
     def teams_of_group(self, group: str) -> frozenset[str]:
-        """Give the slugs of the served teams that name `group` (its name or id as in the claim). O(1)."""
-        return self._by_group.get(group_key(group), frozenset())
+        """Give the slugs of the served teams that name `group`, exactly as the claim has it. O(1)."""
+        return self._by_group.get(group, frozenset())
 
     def closed_teams_of_user(self, user: str) -> frozenset[str]:
         """Give the slugs of the closed teams whose file, as far as it can be read, names `user`. O(1)."""
-        return self._closed_by_user.get(user.lower(), frozenset())
+        return self._closed_by_user.get(normalize_user_name(user), frozenset())
 
     @property
     def has_errors(self) -> bool:
@@ -63,17 +64,14 @@ class Snapshot:
         """Build the look-ups once."""
         teams = self.teams.items()
         named = ((name, slug) for slug, held in teams for name in (*held.team.users, *held.team.leads))
-        groups = ((group_key(group), slug) for slug, held in teams for group in held.team.groups)
+        groups = ((group, slug) for slug, held in teams for group in held.team.groups)
         # What a broken file says has not been checked: an ident in capitals may be what is wrong.
-        refused = ((user.lower(), slug) for slug, closed in self.closed.items() for user in closed.users)
+        refused = (
+            (normalize_user_name(user), slug) for slug, closed in self.closed.items() for user in closed.users
+        )
         object.__setattr__(self, "_by_user", _index(named))
         object.__setattr__(self, "_by_group", _index(groups))
         object.__setattr__(self, "_closed_by_user", _index(refused))
-
-
-def group_key(group: str) -> str:
-    """Give what two spellings of one group have in common: all but how its words are spaced."""
-    return " ".join(group.split())
 
 
 def _index(pairs: Iterable[tuple[str, str]]) -> Mapping[str, frozenset[str]]:

@@ -15,6 +15,7 @@ from traitlets.config import Config, Configurable
 from jupyterhub_knada import KnadaAuthenticator, KnadaAzureADAuthenticator, KnadaDemoAuthenticator
 from jupyterhub_knada.access.refusals import RefusedSignInError
 from jupyterhub_knada.teams.registry import close_registries
+from tests.support.provider_names import PROVIDER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,6 +189,67 @@ async def test_sign_in_that_the_base_class_forbids_stays_forbidden(told: Told) -
             await sign_in(told, {"name": "e152435"})
     finally:
         del SaysWhatItIsTold.check_allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        pytest.param(
+            "e152435\u00a0", "it has characters that cannot be printed", id="a blank that is no space"
+        ),
+        pytest.param("e152435\x00", "it has characters that cannot be printed", id="NUL"),
+        pytest.param("e152435\ud800", "it has characters that cannot be printed", id="half a surrogate"),
+        pytest.param("x" * 256, "it is longer than 255 bytes", id="too long"),
+        pytest.param(" e152435", "it begins or ends with a blank", id="a blank before it"),
+        pytest.param("..", "it is made of points only", id="an address of another page"),
+        pytest.param("", "it is empty", id="empty"),
+    ],
+)
+async def test_sign_in_under_a_name_that_can_be_nobody_says_what_is_wrong(
+    told: Told, name: str, fault: str
+) -> None:
+    """Whatever base class gave it: a page with the reason, not one of a wrong password."""
+    with pytest.raises(RefusedSignInError) as refused:
+        await sign_in(told, {"name": name, "groups": ["analysts"]})
+    assert refused.value.status_code == 403
+    assert fault in refused.value.jupyterhub_message
+    assert "[KNADA-A003]" in refused.value.jupyterhub_message
+
+
+@pytest.mark.parametrize("name", ["\u212aari", "kari nordmann", "KARI\u0301", *PROVIDER_NAMES])
+async def test_sign_in_keeps_each_name_apart_from_every_other(told: Told, name: str) -> None:
+    """A to Z are lowered and nothing else is touched, so that two names never become one person."""
+    model = await sign_in(told, {"name": name, "groups": ["analysts"]})
+    assert model["name"] == "".join(sign.lower() if sign.isascii() else sign for sign in name)
+    assert model["groups"] == ["brreg", "claim:analysts"]
+
+
+async def test_sign_in_follows_the_hubs_own_pattern_of_names(told: Told) -> None:
+    """An admin who says what names look like is heard."""
+    told.username_pattern = "[a-z][0-9]{6}"
+    assert (await sign_in(told, {"name": "E152435"}))["name"] == "e152435"
+    with pytest.raises(RefusedSignInError) as refused:
+        await sign_in(told, {"name": "lea"})
+    assert "it is not of the form that this hub asks for" in refused.value.jupyterhub_message
+
+
+async def test_sign_in_follows_the_hubs_own_map_of_names(told: Told) -> None:
+    """The map of an admin who knows of two names of one person is kept."""
+    told.username_map = {"kim": "e152435"}
+    assert (await sign_in(told, {"name": "KIM", "groups": []}))["name"] == "e152435"
+
+
+async def test_sign_in_that_the_database_takes_for_somebody_else_is_refused(told: Told) -> None:
+    """A database that ignores case or accents finds another person under the name."""
+
+    class Careless(Handler):
+        def find_user(self, _: str) -> Person | None:
+            return Person("kari")
+
+    told.model = {"name": "\u212aari", "groups": ["analysts"]}
+    with pytest.raises(RefusedSignInError) as refused:
+        await told.get_authenticated_user(Careless(), {})  # type: ignore[no-untyped-call]
+    assert "takes your user name for another person's" in refused.value.jupyterhub_message
 
 
 async def test_sign_in_follows_a_changed_team_file(told: Told, teams: Path) -> None:

@@ -153,7 +153,7 @@ async def test_user_name_with_a_slash_is_refused_with_a_reason(issuer: Issuer, b
     issuer.claims = {"sub": "4", "preferred_username": "../e152435"}
     status, page = await browser.open("/hub/oauth_login")
     assert status == 403
-    assert "Your user name has characters that this hub does not take." in page
+    assert "Your user name cannot be used here: it has a slash." in page
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,18 @@ def test_claim_by_name_or_path_is_found(claims: dict[str, Any], name: str, found
     assert find_claim(claims, name) == found
 
 
-def test_ident_in_upper_case_is_lowered() -> None:
-    """User names are lower-case idents, whatever the directory's case."""
-    assert read_ident(" E152435 ", "sam") == "e152435"
+@pytest.mark.parametrize(
+    ("claim", "ident"),
+    [
+        pytest.param("E152435", "e152435", id="A to Z"),
+        pytest.param("ØYVIND", "Øyvind", id="nothing beyond A to Z"),
+        pytest.param("\u212aari", "\u212aari", id="a Kelvin sign"),
+        pytest.param(" e1", " e1", id="blanks stay, to be refused"),
+    ],
+)
+def test_ident_has_nothing_but_a_to_z_lowered(claim: str, ident: str) -> None:
+    """Directories ignore the case of idents; whatever else was folded would make one person of two."""
+    assert read_ident(claim, "sam") == ident
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,21 @@ def claim(name: str, labels: dict[str, str] | None = None, **fields: Any) -> Cla
             id="another namespace's",
         ),
         pytest.param(
+            [claim("odd", dict(home_labels("old-name", TEAM))), claim("new", OWN)],
+            WAS_HERE,
+            UseClaim("new"),
+            id="remembered under another name, the new name has one of its own",
+        ),
+        pytest.param(
+            [
+                claim("odd", annotations={"hub.jupyter.org/username": "old-name"}),
+                claim("claim-e152435", annotations={"hub.jupyter.org/username": USER}),
+            ],
+            WAS_HERE,
+            UseClaim("claim-e152435"),
+            id="remembered under another name, both of an older hub",
+        ),
+        pytest.param(
             [claim(HOME.claim_name)],
             None,
             UseClaim(HOME.claim_name),
@@ -153,8 +168,21 @@ def test_home_is_found_or_made(
             [claim("odd", dict(home_labels("other", TEAM)))],
             WAS_HERE,
             Code.HOME_NOT_YOURS,
-            ["team-alfa/odd"],
+            [
+                "was the claim team-alfa/odd",
+                "where a user name has changed",
+                "#alfa",
+                f"label it knada.nav.no/team={TEAM},knada.nav.no/user={USER} and annotate it",
+                f"knada.nav.no/user={USER}; else",
+            ],
             id="remembered, now another person's",
+        ),
+        pytest.param(
+            [claim("odd", dict(home_labels("other", TEAM))), claim("new", OWN, is_deleting=True)],
+            WAS_HERE,
+            Code.HOME_GONE,
+            ["team-alfa/new", "is being deleted"],
+            id="remembered under another name, one's own on its way out",
         ),
         pytest.param(
             [claim("odd", dict(home_labels(USER, "beta")))],

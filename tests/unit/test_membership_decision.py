@@ -75,7 +75,18 @@ def test_membership_reason_names_list_file_and_line(tmp_path: Path) -> None:
             "e152435", [], {"users": ["e152435"], "leads": ["e152435"]}, Role.LEAD, id="lead before member"
         ),
         pytest.param("e1", [ALL_GROUP], {"groups": [ALL_GROUP]}, Role.MEMBER, id="group by id"),
-        pytest.param("e1", ["KNADA  team "], {"groups": ["KNADA team"]}, Role.MEMBER, id="blanks in a group"),
+        pytest.param("e1", ["KNADA  team"], {"groups": ["KNADA team"]}, None, id="a group's blanks count"),
+        pytest.param("e1", ["KNADA\u00a0team"], {"groups": ["KNADA team"]}, None, id="another blank"),
+        pytest.param("e1", ["KNADA team "], {"groups": ["KNADA team"]}, None, id="a blank behind a group"),
+        pytest.param(
+            "e1",
+            ["KNADA\u00a0team"],
+            {"groups": ["KNADA\u00a0team"]},
+            Role.MEMBER,
+            id="a group written exactly as in the claim",
+        ),
+        pytest.param("\u212aari", [], {"users": ["kari"]}, None, id="a Kelvin sign is no k"),
+        pytest.param("kari\u00a0", [], {"users": ["kari"]}, None, id="a blank behind a name"),
         pytest.param(
             "e1",
             [ALL_GROUP],
@@ -93,7 +104,7 @@ def test_membership_reason_names_list_file_and_line(tmp_path: Path) -> None:
 def test_membership_of_one_team_is_decided(
     user: str, groups: list[str] | None, keys: dict[str, Any], role: Role | None
 ) -> None:
-    """Names and groups are compared whole, users in lower case, groups as they are."""
+    """Names and groups are compared whole, A-Z of users as a-z, groups as they are."""
     decision = decide_memberships(user, groups, make_snapshot(alpha=keys))
 
     assert [membership.role for membership in decision.memberships] == ([role] if role else [])
