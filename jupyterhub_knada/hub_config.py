@@ -165,11 +165,14 @@ def _check_hub(c: Config) -> list[str]:
 
 def _set_classes(c: Config, authenticator: str | type, files: dict[str, str | None]) -> None:
     from jupyterhub_knada.servers.overrides import check_override  # noqa: PLC0415 - see `_check_authenticator`
+    from jupyterhub_knada.servers.subdomains import team_subdomain  # noqa: PLC0415
     from jupyterhub_knada.web.routes import HUB_HANDLERS  # noqa: PLC0415
     from jupyterhub_knada.web.spawn_page import render_spawn_page  # noqa: PLC0415
 
     c.JupyterHub.authenticator_class = authenticator
     c.JupyterHub.spawner_class = _spawner_class(c)
+    if "subdomain_hook" not in c.JupyterHub:
+        c.JupyterHub.subdomain_hook = team_subdomain
     for name, value in files.items():
         setattr(c.KnadaAuthenticator, name, value)
         setattr(c.KnadaSpawner, name, value)

@@ -21,6 +21,7 @@ from tornado.web import RequestHandler
 from traitlets import Callable, List, Tuple, Type, Unicode, default
 
 from jupyterhub_knada.access.claims import GroupClaim
+from jupyterhub_knada.access.hub_host import at_hub_host
 from jupyterhub_knada.access.refusals import RefusedSignInError
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.teams.hub_groups import build_hub_groups, read_claim_groups
@@ -149,12 +150,12 @@ class KnadaAuthenticator(Authenticator):
         return faults
 
     def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
-        """Put `hub_handlers` before those of the base class.
+        """Put `hub_handlers` before those of the base class, which then sign in at the hub's own host only.
 
         Source: JupyterHub 5.3-6.1 app.py `init_handlers`: an authenticator's handlers come before the hub's
         own, `extra_handlers` after them; the first whose pattern matches answers.
         """
-        return [*self.hub_handlers, *super().get_handlers(app)]  # type: ignore[no-untyped-call]
+        return [*self.hub_handlers, *at_hub_host(super().get_handlers(app))]  # type: ignore[no-untyped-call]
 
     def check_allow_config(self) -> None:
         """End the start of a hub whose settings cannot work and say why; else load the team files.

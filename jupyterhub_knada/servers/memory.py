@@ -1,7 +1,8 @@
 """What a spawner remembers of its starts, in the hub's database: `state["knada"]`.
 
-Shape: `{"team", "profile", "options", "plan_digest", "idle_timeout", "home", "homes", "accepted"}`. The first
-six describe the last started server; `homes` is by team, so that no team's home is taken for another's.
+Shape: `{"team", "profile", "options", "plan_digest", "idle_timeout", "home", "host", "homes", "accepted"}`.
+The first six describe the last started server, `host` one that is there now; `homes` is by team, so that no
+team's home is taken for another's.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class ServerMemory:
     """By the team's slug: where this person's home was at the last start there."""
     accepted: Mapping[str, str] | None = None
     """The last accepted options; what a refused start puts back."""
+    host: str | None = None
+    """The DNS label of the server that is there now; None: there is none, or hosts are not by team."""
 
     def started(self, plan: ServerPlan, claim_name: str | None) -> ServerMemory:
         """Give the memory after a server was made by this plan, with this claim as its home."""
@@ -52,7 +55,7 @@ class ServerMemory:
             for team, home in self.homes.items()
         }
         accepted = None if self.accepted is None else dict(self.accepted)
-        return {**self.server, "homes": homes, "accepted": accepted}
+        return {**self.server, "host": self.host, "homes": homes, "accepted": accepted}
 
     @classmethod
     def from_state(cls, state: object) -> ServerMemory:
@@ -62,6 +65,7 @@ class ServerMemory:
         stored = dict(state)
         homes = _read_homes(stored.pop("homes", None))
         accepted = stored.pop("accepted", None)
+        host = stored.pop("host", None)
         is_options = isinstance(accepted, Mapping) and all(
             isinstance(text, str) for text in accepted.values()
         )
@@ -69,6 +73,7 @@ class ServerMemory:
             server=MappingProxyType(stored),
             homes=MappingProxyType(homes),
             accepted=MappingProxyType(dict(accepted)) if is_options else None,
+            host=host if isinstance(host, str) and host else None,
         )
 
 

@@ -18,7 +18,6 @@ from traitlets import Callable, TraitError, Unicode, default, validate
 
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.servers.choices import Choice, decode_form, decode_query, parse_choice
-from jupyterhub_knada.servers.homing import HomingKubeSpawner
 from jupyterhub_knada.servers.hub_layer import newly_overruled
 from jupyterhub_knada.servers.offer import build_offer
 from jupyterhub_knada.servers.older_names import older_claim_names
@@ -28,6 +27,7 @@ from jupyterhub_knada.servers.raw_options import TEAM, what_json_carries
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
 from jupyterhub_knada.servers.sent_pod import refuse_environment, refuse_pod
 from jupyterhub_knada.servers.stored_options import guard_stored_options
+from jupyterhub_knada.servers.subdomains import SubdomainKubeSpawner
 from jupyterhub_knada.servers.traits import spawner_traits
 from jupyterhub_knada.teams.hub_groups import read_claim_groups
 from jupyterhub_knada.teams.registry import open_registry
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from jupyterhub_knada.teams.snapshots import Snapshot
 
 
-class KnadaSpawner(HomingKubeSpawner):
+class KnadaSpawner(SubdomainKubeSpawner):
     """Start servers of many teams, each as its team's file and the platform's say.
 
     All settings of KubeSpawner are the lowest layer; where a team or the platform says otherwise, that holds.
@@ -262,6 +262,7 @@ class KnadaSpawner(HomingKubeSpawner):
         except StartRefusedError:
             self._store_options(self._memory.accepted or {})
             raise
+        self._set_host(plan.team_id)
         self._memory = replace(self._memory, accepted=MappingProxyType(choice.to_options()))
         self._store_options(choice.to_options())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,20 +10,17 @@ from typing import TYPE_CHECKING, Any
 import jupyterhub
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
-from jupyterhub_knada.devcluster.node.cluster import Listed, object_path
-from jupyterhub_knada.devcluster.node.watching import follow
+from jupyterhub_knada.devcluster.node.cluster import object_path
 from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, OWNER, PLATFORM, BadOptions
 from tests.support.local_cluster import LocalCluster, local_cluster
+from tests.support.ready_pods import ready_pods
 from tests.support.real_hub import API_TOKEN, Browser, RealHub, running_hub
 from tests.support.team_files import write_files
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from jupyterhub_knada.devcluster.node.cluster import ClusterClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -108,31 +104,6 @@ class Person:
         await eventually(is_gone)
 
 
-async def run_pods(client: ClusterClient) -> None:
-    """Be a node that says of each pod at once that it runs, on this machine's own address."""
-    status = {
-        "phase": "Running",
-        "podIP": "127.0.0.1",
-        "containerStatuses": [
-            {"name": "notebook", "ready": True, "restartCount": 0, "image": "x", "imageID": ""}
-        ],
-    }
-    async for seen in follow(client, "/api/v1/pods", {}):
-        pods = seen.items if isinstance(seen, Listed) else (seen.item,)
-        for pod in pods:
-            meta = pod["metadata"]
-            if "gpu" in str(pod["spec"]["containers"][0]["resources"]) or pod["status"].get("podIP"):
-                continue
-            with contextlib.suppress(Exception):  # it may be gone again
-                path = object_path("v1", "pods", meta["namespace"], meta["name"]) + "/status"
-                await client.patch(path, {"status": status})
-
-
-async def answer_all(_: web.Request) -> web.Response:
-    """Be every server."""
-    return web.Response(text="{}")
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     """A hub with four teams."""
@@ -140,24 +111,16 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     everybody = f"[{', '.join(PEOPLE)}]"
     alfa, beta = (team.replace(f"[{OWNER}]", everybody) for team in (ALFA, BETA))
     write_files(folder, PLATFORM, alfa=alfa, beta=beta, gamma=GPU, omega=OMEGA)
-    servers = web.Application()
-    servers.router.add_route("*", "/{path:.*}", answer_all)
-    runner = web.AppRunner(servers)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
     async with local_cluster(folder) as cluster:
         for namespace in NAMESPACES:
             body = {"metadata": {"name": namespace, "labels": {"team-namespace": "true"}}}
             await cluster.client.create(object_path("v1", "namespaces"), body)
-        node = asyncio.create_task(run_pods(cluster.client))
         environment = {"KUBECONFIG": str(cluster.kubeconfig)}
-        config = CONFIG.format(port=port)
-        async with running_hub(folder, config, environment=environment) as hub:
+        async with (
+            ready_pods(cluster.client) as port,
+            running_hub(folder, CONFIG.format(port=port), environment=environment) as hub,
+        ):
             yield Place(hub, cluster)
-        node.cancel()
-    await runner.cleanup()
 
 
 async def sign_in(browser: Browser, user: str) -> str:

@@ -21,7 +21,8 @@ JSON = st.recursive(
 
 def test_memory_comes_back_from_the_database_as_it_was() -> None:
     """State is JSON; what goes in comes out."""
-    state = {"team": "alfa", "idle_timeout": "never", "homes": {"alfa": HOME}, "accepted": {"team": "alfa"}}
+    server = {"team": "alfa", "idle_timeout": "never", "host": "anna--alfa-1a2b"}
+    state = {**server, "homes": {"alfa": HOME}, "accepted": {"team": "alfa"}}
     memory = ServerMemory.from_state(json.loads(json.dumps(state)))
     assert memory.homes == {"alfa": RememberedHome("alfa-1a2b", "team-alfa", "home-x")}
     assert memory.accepted == {"team": "alfa"}

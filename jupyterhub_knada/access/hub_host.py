@@ -1,0 +1,55 @@
+"""Sign-in at the hub's own host only.
+
+With `JupyterHub.subdomain_host` the hub answers at each person's host, too, for the addresses of servers that
+do not run. Somebody who signed in there would be signed in at the origin of a server: its page could ask the
+hub for anything, and read the password as it is typed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jupyterhub.handlers.login import LoginHandler
+from jupyterhub.utils import maybe_future
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SEE_OTHER = 303
+"""Asked again with GET: no form goes along to the other host."""
+
+
+class AtHubHost:
+    """Mixin for handlers of a sign-in, put before one: at any other host it leads to the hub's."""
+
+    async def prepare(self: Any) -> None:
+        """Lead to the same page at the hub's host, where this is another.
+
+        Source: Tornado 6.4-6.6, web.py `RequestHandler._execute`: a request that is answered here goes no
+        further. JupyterHub 5.3-6.1 app.py: `public_url` is what `subdomain_host` says, unless it is set.
+        """
+        if self.settings.get("subdomain_host"):
+            public = self.settings.get("public_url") or urlsplit(self.settings["subdomain_host"])
+            if self.request.host_name != public.hostname:
+                self.redirect(f"{public.scheme}://{public.netloc}{self.request.uri}", status=_SEE_OTHER)
+                return
+        await maybe_future(super().prepare())  # type: ignore[misc, no-untyped-call]
+
+
+def at_hub_host(handlers: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Give an authenticator's handlers so that they answer at the hub's host only; the hub's login is added.
+
+    Args:
+        handlers: (pattern, handler class, …).
+
+    Source: `Authenticator.get_handlers`, JupyterHub 5.3-6.1.
+    """
+    found = [(pattern, _guarded(cls), *more) for pattern, cls, *more in handlers]
+    if not any(entry[0] == "/login" for entry in found):
+        found.append(("/login", _guarded(LoginHandler)))
+    return found
+
+
+def _guarded(cls: Any) -> type:
+    return type(cls.__name__, (AtHubHost, cls), {"__doc__": cls.__doc__})
