@@ -77,7 +77,7 @@ def render_team_file() -> str:
         "Team file",
         "One YAML file for each team: `teams/<slug>.yaml`.\n"
         "The file's name, without `.yaml`, is the team's slug.\n"
-        "Only `namespace` and `users` are required.",
+        "Only `users` is required, and `namespace` where each team has its own.",
         section(2, "The team", *(_key(key) for key in own)),
         section(
             2,

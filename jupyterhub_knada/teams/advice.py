@@ -44,11 +44,11 @@ def advise_team(view: FileView[TeamFile], platform: PlatformFile) -> Iterable[Pr
         remedy = "add the team's serviceAccount if its servers shall read the secret themselves"
         fault = Fault(Code.NO_IDENTITY, "no serviceAccount", rule, remedy, ("serviceAccount",))
         yield view.tell(fault, Severity.WARNING)
-    if platform.namespaces == "hub" and "namespace" not in view.unsaid:
+    if platform.namespaces == "hub" and team.namespace is not None:
         rule = "the platform runs all teams in the hub's own namespace"
         message = f"not used {got(team.namespace)}"
         fault = Fault(
-            Code.NAMESPACE_UNUSED, message, rule, "leave it, or set 'namespaces: team'", ("namespace",)
+            Code.NAMESPACE_UNUSED, message, rule, "remove it, or set 'namespaces: team'", ("namespace",)
         )
         yield view.tell(fault, Severity.WARNING)
     if not (team.users or team.groups or team.leads or view.unsaid & {"users", "groups", "leads"}):

@@ -108,7 +108,7 @@ def can_share(path: Path) -> bool:
     return path == _NAMESPACE_BEFORE
 
 
-def _namespaces(team: TeamFile, platform: PlatformFile) -> Iterable[tuple[str, str, Path]]:
+def _namespaces(team: TeamFile, platform: PlatformFile) -> Iterable[tuple[str, str | None, Path]]:
     """Give the namespaces of a team's homes: in the hub's own all teams are, and nobody's claim is in it."""
     if platform.namespaces == "team":
         yield "namespace", team.namespace, ("namespace",)

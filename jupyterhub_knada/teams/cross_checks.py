@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams import quantities
-from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.faults import Fault, missing_key
 from jupyterhub_knada.teams.image_checks import check_image, check_override_images, check_platform_images
 from jupyterhub_knada.teams.layers import Layer, first_said
 from jupyterhub_knada.teams.pod_bounds import check_carried, check_defaults
@@ -104,6 +104,15 @@ def check_team(
                 Code.BAD_PROFILE, f"a slug twice {got(profile.slug)}", rule, remedy, (*path, "slug")
             )
             yield view.tell(fault)
+
+
+def check_namespace(view: FileView[TeamFile], platform: FileView[PlatformFile]) -> Iterable[Problem]:
+    """Check that a team says its namespace where it has one of its own, also beside an invalid platform file."""
+    if view.part is None or platform.part is None or "namespaces" in platform.unsaid:
+        return
+    is_missing = view.part.namespace is None and "namespace" not in view.unsaid
+    if is_missing and platform.part.namespaces == "team":
+        yield view.tell(missing_key(("namespace",)))
 
 
 def _check_shared_namespace(view: FileView[TeamFile], team: TeamFile) -> Iterable[Problem]:

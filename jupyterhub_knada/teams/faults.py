@@ -93,10 +93,15 @@ def unknown_key(key: str, known: Iterable[str]) -> Fault:
     return Fault(Code.UNKNOWN_KEY, f"unknown key {got(key)}", rule, remedy, path=(key,), at_key=True)
 
 
+def missing_key(path: Path = ()) -> Fault:
+    """Say that a required key is not there."""
+    return Fault(Code.MISSING_KEY, "missing", "this key is required", "add it", path)
+
+
 def _of_pydantic(kind: str, value: object, context: Mapping[str, Any]) -> Fault:
     """Say in our words what pydantic's own checks found; only these kinds can come from the models."""
     if kind == "missing":
-        return Fault(Code.MISSING_KEY, "missing", "this key is required", "add it")
+        return missing_key()
     if kind in {"model_type", "model_attributes_type", "dict_type", "mapping_type"}:
         return Fault(
             Code.WRONG_TYPE,

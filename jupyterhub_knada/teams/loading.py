@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
 from jupyterhub_knada.teams.advice import advise_platform, advise_team
 from jupyterhub_knada.teams.claims import decide_claims
-from jupyterhub_knada.teams.cross_checks import check_overrides, check_platform, check_team
+from jupyterhub_knada.teams.cross_checks import check_namespace, check_overrides, check_platform, check_team
 from jupyterhub_knada.teams.faults import Fault as OverrideFault
 from jupyterhub_knada.teams.file_cache import FileCache
 from jupyterhub_knada.teams.file_model import FileModel
@@ -88,6 +88,7 @@ def load_files(
     kept.forget_unused()
     problems: dict[str, list[Problem]] = {slug: list(view.problems) for slug, view in views.items()}
     for slug, view in views.items():
+        problems[slug].extend(check_namespace(view, platform))
         problems[slug].extend(check_team(view, platform, given))
         problems[slug].extend(doubles[slug])
         if platform.model is not None:

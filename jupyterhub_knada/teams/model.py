@@ -108,10 +108,12 @@ class MovedFrom(FileModel):
 
 
 class TeamFile(Settings):
-    """One team: `teams/<slug>.yaml`. Only `namespace` and `users` are required."""
+    """One team: `teams/<slug>.yaml`. Only `users` is required, and `namespace` where teams have their own."""
 
-    namespace: TeamNamespace = Field(
-        description="Namespace of the team's servers and homes, unique. A change is a move.",
+    namespace: TeamNamespace | None = Field(
+        default=None,
+        description="Namespace of the team's servers and homes, unique. Required, unless the platform has "
+        "`namespaces: hub`, which does not use it. A change is a move.",
         examples=["kyrre-havik-eriksen"],
     )
     users: UserNames = Field(

@@ -1,19 +1,23 @@
-"""What the demo refuses before it starts anything."""
+"""The demo before it starts anything: what it refuses, and the files that it brings."""
 
 from __future__ import annotations
 
 import sys
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
 from jupyterhub_knada.cli import demo as demo_module
 from jupyterhub_knada.cli.demo import demo
+from jupyterhub_knada.servers.overrides import check_override
+from jupyterhub_knada.teams.loading import load_files
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
+
+SAMPLES = Path(demo_module.__file__).parent / "files"
 
 
 def test_demo_on_another_system_says_so_and_stops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -44,3 +48,15 @@ def test_demo_in_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "which cannot be written (Not a directory" in " ".join(result.output.split())
     assert "--state-dir" in result.output
+
+
+def test_sample_files_are_without_a_problem_and_without_a_warning() -> None:
+    """What people learn from is a model; that its images are old one day is not asked here."""
+    loaded = load_files(
+        SAMPLES / "teams",
+        SAMPLES / "platform.yaml",
+        check_override=check_override,
+        today=date(2026, 12, 1),
+    )
+    assert [str(problem) for problem in loaded.problems] == []
+    assert sorted(loaded.teams) == ["analyse", "modell", "pensjon"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyterhub_knada.cli.demo.database import Age, check_database
 from jupyterhub_knada.cli.demo.ports import free_ports
 from tests.support.demo_process import DemoProcess
+from tests.support.old_databases import make_old_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,6 +81,50 @@ def test_demo_after_a_killed_one_starts_and_keeps_the_homes(start: Callable[...,
     second.signal(signal.SIGTERM)
     assert second.ended() == 0
     assert second.left_behind() == []
+
+
+@pytest.mark.parametrize("version", ["4.1.6", "5.3.0"])
+def test_demo_on_the_database_of_another_hub_goes_on_with_the_homes(
+    start: Callable[..., DemoProcess], version: str
+) -> None:
+    """The hub upgrades a database of an older JupyterHub, keeps a copy of it, and finds everybody's home."""
+    first = start().ready()
+    first.start_server(team="analyse", profile="small")
+    content = {"type": "file", "format": "text", "content": "still here"}
+    status, _ = first.request("PUT", "/user/anna/api/contents/kept.txt", json.dumps(content).encode())
+    assert status == 201
+    first.stop()
+    database = first.state_dir / "hub/jupyterhub.sqlite"
+    database.unlink()
+    make_old_database(version, database)
+    is_older = check_database(database) is Age.OLDER
+    before = database.read_bytes()
+
+    second = start(first.port).ready()
+    assert check_database(database) is Age.CURRENT
+    assert ("a copy of it kept in state/hub." in second.text) == is_older
+    copies = [file.read_bytes() for file in database.parent.glob("jupyterhub.sqlite.*")]
+    assert copies == ([before] if is_older else [])
+    second.start_server(team="analyse", profile="small")
+    assert "still here" in second.request("GET", "/user/anna/api/contents/kept.txt")[1]
+
+
+def test_demo_on_the_database_of_a_newer_hub_says_what_to_do(
+    start: Callable[..., DemoProcess], tmp_path: Path
+) -> None:
+    """Nothing is started, the database is left as it is, and the way out is named."""
+    database = tmp_path / "state/hub/jupyterhub.sqlite"
+    database.parent.mkdir(parents=True)
+    make_old_database("5.3.0", database)
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("UPDATE alembic_version SET version_num = 'f00dfeedbeef'")
+    before = database.read_bytes()
+    demo = start()
+    assert demo.ended() == 1
+    assert "is of a newer JupyterHub than the one here" in demo.text
+    assert "Traceback" not in demo.text
+    assert not (demo.state_dir / "logs/api.log").exists()
+    assert [file.read_bytes() for file in database.parent.iterdir()] == [before]
 
 
 def test_second_demo_in_the_same_folder_is_refused(start: Callable[..., DemoProcess]) -> None:

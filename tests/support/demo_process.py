@@ -121,6 +121,11 @@ class DemoProcess:
         return self._printed(r"password of all is: (\S+)")
 
     @property
+    def admin_password(self) -> str:
+        """What the demo printed for signing in as the hub's administrator."""
+        return self._printed(r"only admin has another one: (\S+)\)")
+
+    @property
     def token(self) -> str:
         """The API token that the demo printed."""
         return self._printed(r"Authorization: token (\w+)")

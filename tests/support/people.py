@@ -17,20 +17,25 @@ def sign_in(page: Page, demo: DemoProcess, name: str) -> None:
     """Sign in as a person would, on the hub's own page."""
     page.goto(f"{demo.url}/hub/login")
     page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(demo.password)
+    page.get_by_label("Password").fill(demo.admin_password if name == "admin" else demo.password)
     page.get_by_role("button", name="Sign in").click()
 
 
 def start(page: Page, demo: DemoProcess, team: str, profile: str) -> None:
     """Pick a team and a profile on the spawn page and wait for the server."""
     page.goto(f"{demo.url}/hub/spawn")
-    for group, choice in (("Team", team), (f"Profile for {team}", profile)):
-        # The label, as a person does: it covers the whole card.
-        chosen = page.get_by_role("group", name=group, exact=True)
-        chosen.locator("label").get_by_text(choice, exact=True).click()
-        expect(chosen.get_by_role("radio", name=choice, exact=True)).to_be_checked()
+    choose(page, "Team", team)
+    choose(page, f"Profile for {team}", profile)
     shoot(page, demo, f"choosing-{team}-{profile}")
     page.get_by_role("button", name="Start").click()
+
+
+def choose(page: Page, group: str, choice: str) -> None:
+    """Choose one of a group's cards."""
+    # The label, as a person does: it covers the whole card.
+    cards = page.get_by_role("group", name=group, exact=True)
+    cards.locator("label").get_by_text(choice, exact=True).click()
+    expect(cards.get_by_role("radio", name=choice, exact=True)).to_be_checked()
 
 
 def stop(page: Page, demo: DemoProcess) -> None:

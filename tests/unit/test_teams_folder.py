@@ -381,11 +381,48 @@ def test_file_with_countless_problems_tells_the_first(teams: Path) -> None:
     """A file that is wrong in every line does not fill the hub's log."""
     (teams / "kyrre.yaml").write_text("\n".join(f"k{n}: 1" for n in range(1000)), encoding="utf-8")
     messages = told(load_files(teams, None))
-    assert len(messages) == MOST_PROBLEMS + 1
+    # The namespace is judged with the platform's file, and not of this one alone.
+    assert len([line for line in messages if ": namespace: missing" not in line]) == MOST_PROBLEMS + 1
     assert (
-        "too many problems in one file (got 1002); only the first 200 are shown; correct these first"
+        "too many problems in one file (got 1001); only the first 200 are shown; correct these first"
         in "".join(messages)
     )
+
+
+@pytest.mark.parametrize(
+    ("platform", "line"),
+    [
+        pytest.param("contact: us\n", "", id="of its own"),
+        pytest.param("contact: us\n", "namespace: null\n", id="null"),
+        # Of a file that is invalid elsewhere, what it says of namespaces is known all the same.
+        pytest.param("namespaces: team\ndomian: a.example\n", "", id="invalid platform file"),
+    ],
+)
+def test_team_without_a_namespace_is_closed_where_teams_have_their_own(
+    tmp_path: Path, platform: str, line: str
+) -> None:
+    """A server has to run somewhere, and no other team's namespace will do."""
+    folder = write_files(tmp_path, platform, kyrre=f"{line}users: [e152435]\n")
+    loaded = load_files(folder / "teams", folder / "platform.yaml")
+    assert [text for text in told(loaded) if "warning" not in text] == [
+        f"teams/kyrre.yaml:1:{12 if line else 1}: namespace: missing; this key is required; add it [KNADA-C011]"
+    ]
+    assert set(loaded.closed) == {"kyrre"}
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        pytest.param("namespaces: hub\n", id="the hub's"),
+        pytest.param("namespaces: hub\ndomian: a.example\n", id="invalid platform file"),
+        pytest.param("namespaces: ours\n", id="unknown"),
+    ],
+)
+def test_namespace_is_not_required_where_teams_have_none_of_their_own(tmp_path: Path, platform: str) -> None:
+    """Nothing would use it, so its absence is no problem; nor is it where nobody knows."""
+    folder = write_files(tmp_path, platform, kyrre="users: [e152435]\n")
+    loaded = load_files(folder / "teams", folder / "platform.yaml")
+    assert told(loaded) == []
 
 
 def test_files_of_a_mounted_config_map_are_read_through_their_links(tmp_path: Path) -> None:

@@ -252,5 +252,5 @@ def test_schema_marks_what_the_loader_refuses(text: str, tmp_path: Path) -> None
 
 
 def test_schema_begins_with_what_is_required() -> None:
-    """An editor offers the required keys first."""
-    assert list(team_schema()["properties"])[:2] == ["namespace", "users"]
+    """An editor offers the required key first."""
+    assert list(team_schema()["properties"])[:1] == ["users"] == team_schema()["required"]

@@ -42,6 +42,11 @@ class DemoFolder:
         return self.root / "hub"
 
     @property
+    def database(self) -> Path:
+        """What the hub remembers: people, tokens, servers."""
+        return self.hub / "jupyterhub.sqlite"
+
+    @property
     def api(self) -> Path:
         """The objects of the embedded cluster."""
         return self.root / "cluster"
@@ -65,6 +70,11 @@ class DemoFolder:
     def password(self) -> str:
         """What the sample people sign in with; short enough to be typed."""
         return self.secret("password", size=6)
+
+    @property
+    def admin_password(self) -> str:
+        """What the hub's administrator signs in with; as long as JupyterHub wants it."""
+        return self.secret("admin-password", size=16)
 
     @property
     def marker(self) -> tuple[str, str]:

@@ -9,12 +9,14 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 import click
 
 from jupyterhub_knada.cli.demo.cluster import apply_manifests, write_tokens
+from jupyterhub_knada.cli.demo.database import Age, UnusableDatabaseError, check_database
 from jupyterhub_knada.cli.demo.folder import SAMPLES, DemoFolder
 from jupyterhub_knada.cli.demo.ports import free_ports, is_free
 from jupyterhub_knada.cli.demo.processes import (
@@ -25,7 +27,7 @@ from jupyterhub_knada.cli.demo.processes import (
     end_leftovers,
 )
 from jupyterhub_knada.cli.demo.proxy import ProxyMissingError, ensure_proxy
-from jupyterhub_knada.cli.demo.welcome import welcome
+from jupyterhub_knada.cli.demo.welcome import shown, welcome
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -83,11 +85,17 @@ class Demo:
             ProgramEndedError: a part ended or did not answer.
             ProxyMissingError: the proxy could not be installed.
             PortTakenError: somebody else listens on the hub's port.
+            UnusableDatabaseError: the hub could do nothing with its database.
         """
         become_subreaper()
         await end_leftovers("=".join(self.folder.marker), seconds=_LEFTOVER_SECONDS)
         if not is_free(self.port):
             raise PortTakenError(self.port)
+        if await asyncio.to_thread(check_database, self.folder.database) is Age.OLDER:
+            click.echo(
+                "The hub's database is of an older JupyterHub: it is upgraded, and a copy of it kept in "
+                f"{shown(self.folder.hub)}."
+            )
         proxy = await asyncio.to_thread(ensure_proxy, self.folder.proxy)
         await self.start_cluster()
         await self._start_node()
@@ -132,7 +140,10 @@ class Demo:
             KNADA_DEMO_PROXY_COMMAND=json.dumps(list(proxy)),
             KNADA_DEMO_TOKEN=demo_token,
             KNADA_DEMO_PASSWORD=folder.password,
+            KNADA_DEMO_ADMIN_PASSWORD=folder.admin_password,
             CONFIGPROXY_AUTH_TOKEN=folder.secret("proxy"),
+            # The hub upgrades its database with alembic's program, which it looks for in the PATH.
+            PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         )
         config = str(SAMPLES / "jupyterhub_config.py")
         hub = await self._start("hub", [sys.executable, "-m", "jupyterhub", "-f", config], env)
@@ -200,7 +211,7 @@ async def run_until_stopped(demo: Demo) -> int:
         if await _first(demo.start(), stops[0].wait()):
             click.echo(welcome(demo))
             await _first(demo.run(), stops[0].wait())
-    except (ProgramEndedError, ProxyMissingError) as failed:
+    except (ProgramEndedError, ProxyMissingError, UnusableDatabaseError) as failed:
         click.echo(str(failed), err=True)
         code = 1
     except PortTakenError as taken:

@@ -20,6 +20,11 @@ configure(
     authenticator="knada-demo",
 )
 c.KnadaDemoAuthenticator.user_password = os.environ["KNADA_DEMO_PASSWORD"]
+# Administers the hub, and is in no team.
+c.KnadaDemoAuthenticator.admin_users = {"admin"}
+c.KnadaDemoAuthenticator.admin_password = os.environ["KNADA_DEMO_ADMIN_PASSWORD"]
+# Several servers for each person, each of any of their teams.
+c.JupyterHub.allow_named_servers = True
 
 c.JupyterHub.bind_url = os.environ["KNADA_DEMO_URL"]
 c.JupyterHub.hub_bind_url = os.environ["KNADA_DEMO_HUB_URL"]
@@ -27,6 +32,8 @@ c.ConfigurableHTTPProxy.api_url = os.environ["KNADA_DEMO_PROXY_API_URL"]
 c.ConfigurableHTTPProxy.command = json.loads(os.environ["KNADA_DEMO_PROXY_COMMAND"])
 c.ConfigurableHTTPProxy.pid_file = str(state / "hub" / "proxy.pid")
 c.JupyterHub.db_url = f"sqlite:///{state}/hub/jupyterhub.sqlite"
+# Of an older JupyterHub after an upgrade of this one; the hub keeps a copy beside it.
+c.JupyterHub.upgrade_db = True
 c.JupyterHub.cookie_secret_file = str(state / "hub" / "cookie_secret")
 c.JupyterHub.template_vars = {
     "announcement": "DEMO: an embedded cluster on this machine; no isolation between servers.",
