@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep account of the suites that run on several clusters; refuse what two workers would do to one file."""
+    """Keep account of the suites that run on several clusters; let no two workers rewrite one file."""
     if config.getoption("--update-test-data") and config.getoption("numprocesses", 0):
         pytest.exit(
             "--update-test-data: two workers would write one file at once; add -n 0.",

@@ -107,7 +107,7 @@ def check_team(
 
 
 def check_namespace(view: FileView[TeamFile], platform: FileView[PlatformFile]) -> Iterable[Problem]:
-    """Check that a team says its namespace where it has one of its own, also beside an invalid platform file."""
+    """Check that a team names its namespace where it has one of its own; the platform file may be invalid."""
     if view.part is None or platform.part is None or "namespaces" in platform.unsaid:
         return
     is_missing = view.part.namespace is None and "namespace" not in view.unsaid

@@ -70,5 +70,5 @@ def test_database_of_a_newer_hub_is_refused_in_words(file: Path) -> None:
 def test_file_that_is_no_database_is_refused_in_words(file: Path) -> None:
     """What was written over is named, with the way out."""
     file.write_bytes(b"no database at all" * 100)
-    with pytest.raises(UnusableDatabaseError, match="cannot be read as a database .*or move the file away"):
+    with pytest.raises(UnusableDatabaseError, match=r"cannot be read as a database .*or move the file away"):
         check_database(file)

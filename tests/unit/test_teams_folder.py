@@ -404,8 +404,9 @@ def test_team_without_a_namespace_is_closed_where_teams_have_their_own(
     """A server has to run somewhere, and no other team's namespace will do."""
     folder = write_files(tmp_path, platform, kyrre=f"{line}users: [e152435]\n")
     loaded = load_files(folder / "teams", folder / "platform.yaml")
-    assert [text for text in told(loaded) if "warning" not in text] == [
-        f"teams/kyrre.yaml:1:{12 if line else 1}: namespace: missing; this key is required; add it [KNADA-C011]"
+    place = f"teams/kyrre.yaml:1:{12 if line else 1}"
+    assert [text for text in told(loaded) if ": warning: " not in text] == [
+        f"{place}: namespace: missing; this key is required; add it [KNADA-C011]"
     ]
     assert set(loaded.closed) == {"kyrre"}
 
