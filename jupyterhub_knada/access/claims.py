@@ -1,17 +1,20 @@
 """What an identity provider says about somebody, read without trusting its shape.
 
 A claim that is absent is not a claim that is empty: the first is a gap in what we know and changes nothing,
-the second says that the person is in no group. No value of a claim is ever put into a message.
+the second says that the person is in no group. A claim that is there counts for what can be read of it, and
+for nothing else: no value of it is ever put into a message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.teams.user_names import normalize_user_name
+
+_ABSENT: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class GroupClaim:
     groups: frozenset[str] | None
     """None: unknown."""
     gap: str = ""
-    """Why the groups are unknown, as a sentence for the log; empty where they are known."""
+    """What is not known, as a sentence for the log: why `groups` is None, or what was left out."""
 
 
 def read_group_claim(claims: Mapping[str, Any], name: str) -> GroupClaim:
@@ -36,23 +39,49 @@ def read_group_claim(claims: Mapping[str, Any], name: str) -> GroupClaim:
     (or `hasgroups`, in the implicit flow):
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference.
     """
-    value = find_claim(claims, name)
-    if value is None:
-        pointed = claims.get("_claim_names")
-        if claims.get("hasgroups") or (isinstance(pointed, Mapping) and name in pointed):
-            return GroupClaim(
-                None,
-                f"the provider left the claim {name!r} out because the person is in too many groups;"
-                " let the application's token carry only groups that are assigned to the application",
-            )
+    value = _find(claims, name)
+    if value is not _ABSENT:
+        return read_groups(value, f"the claim {name!r}")
+    pointed = claims.get("_claim_names")
+    if claims.get("hasgroups") or (isinstance(pointed, Mapping) and name in pointed):
         return GroupClaim(
-            None, f"the sign-in has no claim {name!r}; let the provider put it into what the hub reads"
+            None,
+            f"the provider left the claim {name!r} out because the person is in too many groups;"
+            " let the application's token carry only groups that are assigned to the application",
         )
-    if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
-        return GroupClaim(None, f"the claim {name!r} is not a list of names (got a {type(value).__name__})")
-    if not all(isinstance(group, str) for group in value):
-        return GroupClaim(None, f"the claim {name!r} has entries that are not text")
-    return GroupClaim(frozenset(group for group in value if group.strip()))
+    return GroupClaim(
+        None, f"the sign-in has no claim {name!r}; let the provider put it into what the hub reads"
+    )
+
+
+def read_groups(value: object, what: str) -> GroupClaim:
+    """Read a claim that is there: what cannot be read of it is no group. Never raises.
+
+    A list of names; one name, as many providers send for one group; objects with an `id`, a `name` or both,
+    which then count as two names of the group. Null is what some providers send for none.
+
+    Args:
+        value: The claim.
+        what: What it is called in the log.
+    """
+    if isinstance(value, list | tuple | set | frozenset):
+        entries: Iterable[object] = value
+    else:
+        entries = () if value is None else (value,)
+    groups: set[str] = set()
+    unread: set[str] = set()
+    for entry in entries:
+        found = _names_of(entry)
+        if not found:
+            unread.add(type(entry).__name__)
+        groups |= {group for group in found if group.strip()}
+    gap = f"{what} has entries that are no group (of type {', '.join(sorted(unread))}); they are left out"
+    return GroupClaim(frozenset(groups), gap if unread else "")
+
+
+def _names_of(entry: object) -> tuple[str, ...]:
+    named = (entry.get("id"), entry.get("name")) if isinstance(entry, Mapping) else (entry,)
+    return tuple(text for text in named if isinstance(text, str))
 
 
 def read_ident(value: object, name: str) -> str | Refusal:
@@ -75,9 +104,14 @@ def read_ident(value: object, name: str) -> str | Refusal:
 
 def find_claim(claims: Mapping[str, Any], name: str) -> Any:
     """Give a claim by its exact name, else by its dotted path; None where neither is there."""
-    if claims.get(name) is not None:
-        return claims[name]
+    found = _find(claims, name)
+    return None if found is _ABSENT else found
+
+
+def _find(claims: Mapping[str, Any], name: str) -> Any:
+    """Give a claim, `_ABSENT` where it is not there; one that is null gives way to another way to read it."""
     value: Any = claims
     for part in name.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+        value = value.get(part, _ABSENT) if isinstance(value, Mapping) else _ABSENT
+    exact = claims.get(name, _ABSENT)
+    return value if exact is _ABSENT or (exact is None and value is not _ABSENT) else exact

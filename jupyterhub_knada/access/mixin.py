@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub.auth import Authenticator
@@ -20,11 +21,17 @@ from jupyterhub.utils import maybe_future
 from tornado.web import RequestHandler
 from traitlets import Callable, List, Tuple, Type, Unicode, default
 
-from jupyterhub_knada.access.claims import GroupClaim
+from jupyterhub_knada.access.claims import GroupClaim, read_groups
 from jupyterhub_knada.access.hub_host import at_hub_host
 from jupyterhub_knada.access.refusals import RefusedSignInError
 from jupyterhub_knada.errors import Code, Refusal
-from jupyterhub_knada.teams.hub_groups import build_hub_groups, read_claim_groups
+from jupyterhub_knada.teams.hub_groups import (
+    KnownClaim,
+    build_hub_groups,
+    only_named,
+    read_known_claim,
+    said_at,
+)
 from jupyterhub_knada.teams.membership import Decision, decide_memberships
 from jupyterhub_knada.teams.registry import Registry, open_registry
 from jupyterhub_knada.teams.user_names import find_user_name_fault, normalize_user_name
@@ -132,6 +139,10 @@ class KnadaAuthenticator(Authenticator):
     def _default_any_allow_config(self) -> bool:
         # JupyterHub warns that nobody can sign in where no allow_* is set; here the team files say who can.
         return True
+
+    def now(self) -> datetime:
+        """Give the moment that claims are as old as, UTC."""
+        return datetime.now(tz=UTC)
 
     def find_faults(self) -> list[str]:
         """Give what is wrong with the settings, as `setting: what; rule; remedy`; override to add to it."""
@@ -242,7 +253,11 @@ class KnadaAuthenticator(Authenticator):
             auth_model: What `authenticate` or `refresh_user` of the base class gave.
         """
         groups = auth_model.get("groups")
-        return GroupClaim(None if groups is None else frozenset(groups))
+        return (
+            GroupClaim(None)
+            if groups is None
+            else read_groups(groups, "what the authenticator gives as groups")
+        )
 
     async def check_allowed(self, username: str, authentication: dict[str, Any] | None = None) -> bool:
         """Let the base class forbid somebody by raising; leave whom it merely does not list to the teams.
@@ -272,9 +287,7 @@ class KnadaAuthenticator(Authenticator):
             refusal = Refusal(Code.BAD_IDENT, _CONFUSED, _CONFUSED_REMEDY)
             self._say_refused(refusal, name)
             raise RefusedSignInError(refusal)
-        # None, not an empty claim, for somebody of whom nothing was ever known: the refusal then says so.
-        last = (_claim_of(known) if known else None) or None
-        placing = self._place(name, self.read_group_claim(auth_model), last)
+        placing = self._place(name, self.read_group_claim(auth_model), _claim_of(known) if known else None)
         if placing.decision.refusal and not auth_model.get("admin"):
             self._say_refused(placing.decision.refusal, name)
             raise RefusedSignInError(placing.decision.refusal)
@@ -310,8 +323,11 @@ class KnadaAuthenticator(Authenticator):
         if self.normalize_username(model.get("name", user.name)) != user.name:
             self.log.warning("The provider now has another name for %s: a new sign-in is needed", user.name)
             return False
-        claim = self.read_group_claim(model) if model else GroupClaim(None)
-        placing = self._place(user.name, claim, _claim_of(user))
+        claim, last = self.read_group_claim(model) if model else GroupClaim(None), _claim_of(user)
+        if claim.groups is None and handler is not None and self._needs_sign_in(last, handler):
+            self.log.warning("%s: the groups were said too long ago: a new sign-in is needed", user.name)
+            return False
+        placing = self._place(user.name, claim, last)
         if placing.decision.refusal and not user.admin:
             self._say_refused(placing.decision.refusal, user.name)
             user.sync_groups(placing.groups)  # type: ignore[no-untyped-call]
@@ -320,6 +336,12 @@ class KnadaAuthenticator(Authenticator):
             return True
         return {**model, "groups": list(placing.groups)}
 
+    def _needs_sign_in(self, last: KnownClaim | None, handler: BaseHandler) -> bool:
+        """Say whether groups are no longer known which a sign-in would tell; a token cannot sign in."""
+        if last is None or not last.groups or handler.get_token():
+            return False
+        return last.is_outdated(self.now(), self.registry.snapshot.claim_age)
+
     async def refresh_from_provider(
         self, user: User, handler: BaseHandler | None = None, **kwargs: Any
     ) -> bool | dict[str, Any]:
@@ -327,19 +349,28 @@ class KnadaAuthenticator(Authenticator):
         refreshed: bool | dict[str, Any] = await maybe_future(super().refresh_user(user, handler, **kwargs))  # type: ignore[no-untyped-call]
         return refreshed
 
-    def _place(self, name: str, claim: GroupClaim, last: frozenset[str] | None) -> _Placing:
-        """Decide by the claim; where it is unknown, by the claim as it was last known."""
-        snapshot = self.registry.snapshot
-        groups = last if claim.groups is None else claim.groups
+    def _place(self, name: str, claim: GroupClaim, last: KnownClaim | None) -> _Placing:
+        """Decide by the claim; where it is unknown, by the last known one, until that is too old."""
+        snapshot, now = self.registry.snapshot, self.now()
         if claim.gap:
-            self.log.warning("%s: %s; memberships by group stay as they were", name, claim.gap)
-        decision = decide_memberships(name, groups, snapshot)
-        return _Placing(decision, build_hub_groups(decision, groups or (), snapshot))
+            kept = "" if claim.groups is not None else "; memberships by group stay as they were"
+            self.log.warning("%s: %s%s", name, claim.gap, kept)
+        known = last
+        if claim.groups is not None:
+            known = KnownClaim(only_named(claim.groups, snapshot), said_at(now, snapshot.claim_age))
+        elif last is not None and last.is_outdated(now, snapshot.claim_age):
+            self.log.warning("%s: the groups were said too long ago and count no longer", name)
+            known = None
+        elif last is not None and last.said is None:
+            # Written by a version that knew of no age: it begins now.
+            known = replace(last, said=said_at(now, snapshot.claim_age))
+        decision = decide_memberships(name, known.groups if known else None, snapshot)
+        return _Placing(decision, build_hub_groups(decision, known))
 
     def _say_refused(self, refusal: Refusal, name: str) -> None:
         self.log.warning("Access denied: %s: %s", name, refusal)
 
 
-def _claim_of(user: User) -> frozenset[str]:
-    """Give somebody's group claim as it was last known."""
-    return read_claim_groups(group.name for group in user.groups)
+def _claim_of(user: User) -> KnownClaim | None:
+    """Give somebody's group claim as it was last known; None where nothing ever was."""
+    return read_known_claim(group.name for group in user.groups)

@@ -36,7 +36,8 @@ class KnadaOAuthenticator(KnadaAuthenticator, OAuthenticator):
 
         The name of a claim, or a path with dots into nested claims; default `groups`, the name that most
         providers use. Read at each sign-in and refresh. Whoever may fill this claim at the provider decides
-        who is in which team. A sign-in without the claim changes no membership.
+        who is in which team. A sign-in without the claim changes nothing until
+        `leaving.claimAge` of the platform file has gone.
         Example: `c.KnadaOIDCAuthenticator.groups_claim = "realm_access.roles"`.
 
         .. versionadded:: 0.1

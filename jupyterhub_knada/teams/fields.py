@@ -168,6 +168,13 @@ IdleTimeout = Annotated[
     int | Literal["never"],
     ReadBy(readers.or_never(_read_duration), {"anyOf": [*_DURATION_SCHEMA, {"const": "never"}]}),
 ]
+Grace = Annotated[
+    int | Literal["never"],
+    ReadBy(
+        readers.or_never(readers.quantity(lambda text: 0 if text == "0" else quantities.read_duration(text))),
+        {"anyOf": [{"const": 0}, {"const": "0"}, *_DURATION_SCHEMA, {"const": "never"}]},
+    ),
+]
 GpuCount = Annotated[
     int,
     ReadBy(readers.whole(0, 64, "a number of GPUs"), {"type": "integer", "minimum": 0, "maximum": 64}),

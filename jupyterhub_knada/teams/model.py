@@ -54,7 +54,7 @@ from jupyterhub_knada.teams.profiles import (
     profile_contradictions,
 )
 from jupyterhub_knada.teams.quoting import got
-from jupyterhub_knada.teams.settings import Culling, Settings, Storage, Toleration
+from jupyterhub_knada.teams.settings import Culling, Leaving, Settings, Storage, Toleration
 from jupyterhub_knada.teams.variables import Variable
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ __all__ = [
     "Culling",
     "Defaults",
     "IdleTimeoutBounds",
+    "Leaving",
     "MovedFrom",
     "OptionChoice",
     "PlatformFile",
@@ -322,6 +323,11 @@ class PlatformFile(FileModel):
         description="Profiles that every team is offered beside its own.",
         examples=[[{"displayName": "Standard"}]],
         max_length=MOST_PROFILES,
+    )
+    leaving: Leaving = Field(
+        default_factory=Leaving,
+        description="When servers of people who have left their team are stopped, and what counts as left.",
+        examples=[{"grace": "15m", "claimAge": "7d"}],
     )
     homes_inherited_by: Slug | None = Field(
         default=None,

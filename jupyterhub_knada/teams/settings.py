@@ -16,6 +16,7 @@ from jupyterhub_knada.teams.fields import (
     Annotations,
     CpuCount,
     Flag,
+    Grace,
     IdleTimeout,
     Image,
     Interface,
@@ -81,6 +82,23 @@ class Culling(FileModel):
         default=None,
         description="How long a server may be idle before it is stopped; `never` leaves it running.",
         examples=["1h", "90m", "never"],
+    )
+
+
+class Leaving(FileModel):
+    """What becomes of the servers of somebody who has left their team."""
+
+    grace: Grace = Field(
+        default=15 * 60,
+        description="How long a server runs on after its owner has left its team: time to come back, where "
+        "somebody was left out by mistake. `0` stops it at once; `never` leaves it running.",
+        examples=["15m", "0", "never"],
+    )
+    claim_age: IdleTimeout = Field(
+        default=7 * 24 * 3600,
+        description="How long a person's last known groups count where the identity provider says nothing "
+        "about them any more; `never`: for ever.",
+        examples=["7d", "never"],
     )
 
 

@@ -6,10 +6,12 @@ A snapshot is what every rule reads. It never changes; a changed file makes a ne
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jupyterhub_knada.errors import Severity
+from jupyterhub_knada.teams.settings import Leaving
 from jupyterhub_knada.teams.user_names import normalize_user_name
 
 if TYPE_CHECKING:
@@ -49,6 +51,12 @@ class Snapshot:
     def closed_teams_of_user(self, user: str) -> frozenset[str]:
         """Give the slugs of the closed teams whose file, as far as it can be read, names `user`. O(1)."""
         return self._closed_by_user.get(normalize_user_name(user), frozenset())
+
+    @property
+    def claim_age(self) -> timedelta | None:
+        """How long a claim counts that the provider does not repeat; None: for ever."""
+        leaving = self.platform.platform.leaving if self.platform else Leaving()
+        return None if leaving.claim_age == "never" else timedelta(seconds=leaving.claim_age)
 
     @property
     def has_errors(self) -> bool:

@@ -17,6 +17,7 @@ from traitlets.config import Config
 from jupyterhub_knada import KnadaAzureADAuthenticator, KnadaOIDCAuthenticator
 from jupyterhub_knada.access.refusals import RefusedSignInError
 from jupyterhub_knada.teams.registry import close_registries
+from tests.support.group_names import without_moment
 from tests.support.oidc_issuer import CLIENT_ID, CLIENT_SECRET, Issuer, serving_issuer
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ async def test_sign_in_with_a_signed_id_token_places_the_person(
 ) -> None:
     """By its issuer alone the provider is found, its token verified, and the person put in their team."""
     model = await sign_in(build(), issuer)
-    assert (model["name"], model["groups"]) == ("ola", ["claim:analysts", "kyrre"])
+    assert (model["name"], without_moment(model["groups"])) == ("ola", ["claim:analysts", "kyrre"])
     assert "/keys" in issuer.requests
 
 
@@ -272,10 +273,10 @@ async def test_refresh_reads_the_groups_of_now(
     person = Person("ola", (await sign_in(authenticator, issuer))["auth_state"])
     refreshed = await refresh(authenticator, person)
     assert isinstance(refreshed, dict)
-    assert refreshed["groups"] == ["claim:analysts", "kyrre"]
+    assert without_moment(refreshed["groups"]) == ["claim:analysts", "kyrre"]
     issuer.claims["groups"] = []
     assert await refresh(authenticator, person) is False
-    assert person.groups == ()
+    assert without_moment(person.groups) == []
 
 
 async def test_refresh_while_the_provider_is_away_changes_nothing(
@@ -352,7 +353,8 @@ async def test_entra_sign_in_places_the_person(
 ) -> None:
     """The ident comes from the directory's account name, the groups from the id token."""
     issuer.claims = {"sub": "1", "name": "Ola Nordmann", **claims}
-    assert (await sign_in(_entra(teams, issuer), issuer))["groups"] == groups
+    groups_given = (await sign_in(_entra(teams, issuer), issuer))["groups"]
+    assert [name for name in groups_given if not name.startswith("claim-said:")] == groups
 
 
 async def test_entra_sign_in_with_too_many_groups_says_what_to_do(

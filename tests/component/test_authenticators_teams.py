@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,11 +16,17 @@ from traitlets.config import Config, Configurable
 from jupyterhub_knada import KnadaAuthenticator, KnadaAzureADAuthenticator, KnadaDemoAuthenticator
 from jupyterhub_knada.access.refusals import RefusedSignInError
 from jupyterhub_knada.teams.registry import close_registries
+from tests.support.group_names import without_moment
 from tests.support.provider_names import PROVIDER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+NOW = datetime(2026, 12, 1, 8, 20, tzinfo=UTC)
+SAID = "claim-said:2026-12-01T06:00Z"
+"""A week has 24 steps of seven hours, counted from 1970."""
 
 
 class SaysWhatItIsTold(Authenticator):
@@ -38,7 +45,13 @@ class SaysWhatItIsTold(Authenticator):
 
 
 class Told(KnadaAuthenticator, SaysWhatItIsTold):  # type: ignore[misc] # the base takes whatever it is given
-    """The mixin over it."""
+    """The mixin over it, at a moment that the test sets."""
+
+    moment = NOW
+
+    def now(self) -> datetime:
+        """Give that moment."""
+        return self.moment
 
 
 @dataclass
@@ -113,15 +126,15 @@ async def sign_in(authenticator: Told, model: Any, known: Person | None = None) 
         pytest.param({"name": "lea"}, ["brreg"], id="a lead"),
         pytest.param(
             {"name": "ola", "groups": ["analysts", "x" * 300, "others"]},
-            ["brreg", "claim:analysts"],
+            ["brreg", SAID, "claim:analysts"],
             id="by group, the groups that no team names left out",
         ),
         pytest.param(
             {"name": "e152435", "groups": ["analysts"]},
-            ["brreg", "claim:analysts", "kyrre"],
+            ["brreg", SAID, "claim:analysts", "kyrre"],
             id="by list and group",
         ),
-        pytest.param({"name": "e152435", "groups": ["kyrre"]}, ["kyrre"], id="a claim named as a team"),
+        pytest.param({"name": "e152435", "groups": ["kyrre"]}, [SAID, "kyrre"], id="a claim named as a team"),
     ],
 )
 async def test_sign_in_of_a_member_gives_a_group_for_each_team(
@@ -159,7 +172,7 @@ async def test_sign_in_of_a_hub_admin_in_no_team_leads_to_no_team(told: Told) ->
 async def test_sign_in_without_a_claim_keeps_memberships_by_group(told: Told) -> None:
     """A claim that is absent changes nothing about somebody the hub knows."""
     known = Person("ola", [Group("brreg"), Group("claim:analysts"), Group("stray")])
-    assert (await sign_in(told, {"name": "ola"}, known))["groups"] == ["brreg", "claim:analysts"]
+    assert (await sign_in(told, {"name": "ola"}, known))["groups"] == ["brreg", SAID, "claim:analysts"]
 
 
 async def test_sign_in_without_a_claim_of_somebody_new_says_that_it_is_missing(told: Told) -> None:
@@ -167,6 +180,87 @@ async def test_sign_in_without_a_claim_of_somebody_new_says_that_it_is_missing(t
     with pytest.raises(RefusedSignInError) as refused:
         await sign_in(told, {"name": "ola"})
     assert "KNADA-A002" in refused.value.jupyterhub_message
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        pytest.param("analysts", id="one group as a text"),
+        pytest.param([{"id": "7", "name": "analysts"}], id="an object"),
+        pytest.param(["analysts", 7], id="beside what cannot be read"),
+    ],
+)
+async def test_sign_in_with_groups_of_another_shape_counts_what_can_be_read(told: Told, groups: Any) -> None:
+    """Authenticators give groups in many shapes; a text is one group, never its letters."""
+    assert (await sign_in(told, {"name": "ola", "groups": groups}))["groups"][0] == "brreg"
+
+
+async def test_sign_in_with_a_claim_that_cannot_be_read_keeps_no_membership(
+    told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A claim that is there and does not name the group ends what the last one gave, and the log tells it."""
+    known = Person("ola", [Group("brreg"), Group("claim:analysts"), Group(SAID)])
+    with pytest.raises(RefusedSignInError):
+        await sign_in(told, {"name": "ola", "groups": {"unknown": "shape"}}, known)
+    assert "entries that are no group (of type dict); they are left out" in caplog.text
+    assert "stay as they were" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("age", "platform", "is_kept"),
+    [
+        pytest.param(timedelta(days=7), "{}", True, id="a week"),
+        pytest.param(timedelta(days=7, hours=8), "{}", False, id="more than a week"),
+        pytest.param(timedelta(hours=24), "leaving: {claimAge: 1d}", True, id="a day"),
+        pytest.param(timedelta(hours=27), "leaving: {claimAge: 1d}", False, id="more than a day"),
+        pytest.param(timedelta(days=700), "leaving: {claimAge: never}", True, id="two years, for ever"),
+    ],
+)
+async def test_last_known_claim_counts_until_it_is_too_old(
+    teams: Path, age: timedelta, platform: str, *, is_kept: bool
+) -> None:
+    """The age is counted from when the provider last said it, at a sign-in and at a refresh."""
+    file = teams.parent / "platform.yaml"
+    file.write_text(platform)
+    config = {"KnadaAuthenticator": {"teams_dir": str(teams), "platform_file": str(file)}}
+    told = Told(config=Config(config))  # type: ignore[no-untyped-call]
+    groups = (await sign_in(told, {"name": "ola", "groups": ["analysts"]}))["groups"]
+    person = Person("ola", [Group(name) for name in groups])
+    told.moment = NOW + age
+    assert (await refresh(told, person) is True) is is_kept
+    if is_kept:
+        assert (await sign_in(told, {"name": "ola"}, person))["groups"] == groups
+    else:
+        assert person.groups == []
+        with pytest.raises(RefusedSignInError) as refused:
+            await sign_in(told, {"name": "ola"}, Person("ola", [Group(name) for name in groups]))
+        assert "KNADA-A002" in refused.value.jupyterhub_message
+        assert (await sign_in(told, {"name": "ola", "groups": ["analysts"]}, person))["groups"][0] == "brreg"
+
+
+async def test_refresh_that_says_the_same_writes_a_few_times_a_day(told: Told) -> None:
+    """The moment of a claim is kept to a step, so that not every refresh changes somebody's groups."""
+    seen = set()
+    for minutes in range(0, 24 * 60, 5):
+        told.moment = NOW + timedelta(minutes=minutes)
+        told.refreshed = {"name": "ola", "groups": ["analysts"]}
+        seen.add(tuple((await refresh(told, Person("ola", [Group("claim:analysts")])))["groups"]))
+    assert len(seen) <= 5
+
+
+@pytest.mark.parametrize("token", [None, "a token"])
+async def test_refresh_with_outdated_groups_asks_whoever_can_for_a_sign_in(told: Told, token: Any) -> None:
+    """In another team by list, a sign-in tells anew who is in the group; a token cannot sign in."""
+    groups = (await sign_in(told, {"name": "e152435", "groups": ["analysts"]}))["groups"]
+    told.moment = NOW + timedelta(days=8)
+
+    class Request(Handler):
+        def get_token(self) -> Any:
+            return token
+
+    person: Any = Person("e152435", [Group(name) for name in groups])
+    refreshed = await told.refresh_user(person, Request())  # type: ignore[arg-type]
+    assert refreshed == ({"groups": ["kyrre"]} if token else False)
 
 
 async def test_sign_in_with_an_empty_claim_ends_memberships_by_group(told: Told) -> None:
@@ -221,7 +315,7 @@ async def test_sign_in_keeps_each_name_apart_from_every_other(told: Told, name: 
     """A to Z are lowered and nothing else is touched, so that two names never become one person."""
     model = await sign_in(told, {"name": name, "groups": ["analysts"]})
     assert model["name"] == "".join(sign.lower() if sign.isascii() else sign for sign in name)
-    assert model["groups"] == ["brreg", "claim:analysts"]
+    assert model["groups"] == ["brreg", SAID, "claim:analysts"]
 
 
 async def test_sign_in_follows_the_hubs_own_pattern_of_names(told: Told) -> None:
@@ -256,7 +350,7 @@ async def test_sign_in_follows_a_changed_team_file(told: Told, teams: Path) -> N
     """Somebody who was just added comes in."""
     (teams / "kyrre.yaml").write_text("namespace: kyrre\nusers: [e152435, ola]\n")
     told.registry.reload()
-    assert (await sign_in(told, {"name": "ola", "groups": []}))["groups"] == ["kyrre"]
+    assert (await sign_in(told, {"name": "ola", "groups": []}))["groups"] == [SAID, "kyrre"]
 
 
 async def test_refresh_without_change_says_so(told: Told) -> None:
@@ -278,7 +372,7 @@ async def test_refresh_with_new_claims_takes_them(told: Told) -> None:
     assert refreshed == {
         "name": "e152435",
         "auth_state": {"x": 1},
-        "groups": ["brreg", "claim:analysts", "kyrre"],
+        "groups": ["brreg", SAID, "claim:analysts", "kyrre"],
     }
 
 
@@ -289,7 +383,7 @@ async def test_refresh_of_somebody_who_left_every_team_ends_groups_and_asks_for_
     told.refreshed = {"name": "ola", "groups": []}
     person = Person("ola", [Group("brreg"), Group("claim:analysts")])
     assert await refresh(told, person) is False
-    assert person.group_names == []
+    assert person.group_names == [SAID]
     assert "Access denied: ola" in caplog.text
 
 
@@ -430,5 +524,5 @@ async def test_demo_sign_in_takes_the_password_and_gives_the_groups_it_is_told(t
     demo = KnadaDemoAuthenticator(parent=FakeHub(), config=Config(config))  # type: ignore[no-untyped-call]
     right = {"username": "Ola", "password": "long enough"}
     model = await demo.get_authenticated_user(Handler(), right)  # type: ignore[no-untyped-call]
-    assert (model["name"], model["groups"]) == ("ola", ["brreg", "claim:analysts"])
+    assert (model["name"], without_moment(model["groups"])) == ("ola", ["brreg", "claim:analysts"])
     assert await demo.get_authenticated_user(Handler(), {**right, "password": "wrong"}) is None  # type: ignore[no-untyped-call]

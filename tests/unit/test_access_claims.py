@@ -22,33 +22,57 @@ JSON = st.recursive(
     [
         pytest.param({"groups": ["a", "b"]}, frozenset({"a", "b"}), id="a list"),
         pytest.param({"groups": []}, frozenset(), id="empty is known to be empty"),
+        pytest.param({"groups": None}, frozenset(), id="null, as some send an empty list"),
         pytest.param({"groups": ["a", "", " "]}, frozenset({"a"}), id="blank names are no groups"),
         pytest.param({"groups": ["a", "a"]}, frozenset({"a"}), id="a group told twice"),
+        pytest.param({"groups": "g-alfa"}, frozenset({"g-alfa"}), id="one text is one group"),
+        pytest.param({"groups": "a, b c"}, frozenset({"a, b c"}), id="a text is never taken apart"),
+        pytest.param({"groups": ""}, frozenset(), id="an empty text"),
+        pytest.param({"groups": [{"id": "1"}, {"name": "b"}]}, frozenset({"1", "b"}), id="objects"),
+        pytest.param({"groups": [{"id": "1", "name": "b"}]}, frozenset({"1", "b"}), id="both names of one"),
+        pytest.param({"groups": {"id": "1", "type": "x"}}, frozenset({"1"}), id="one object"),
+        pytest.param({"groups": ["a", {"name": "b", "id": 7}]}, frozenset({"a", "b"}), id="a mixed list"),
     ],
 )
-def test_group_claim_with_a_list_is_known(claims: dict[str, Any], groups: frozenset[str]) -> None:
-    """A claim that is a list of names says which groups somebody is in, even if there are none."""
+def test_group_claim_that_is_there_is_known(claims: dict[str, Any], groups: frozenset[str]) -> None:
+    """A claim that is there says which groups somebody is in, even if there are none."""
     read = read_group_claim(claims, "groups")
     assert read.groups == groups
     assert read.gap == ""
 
 
 @pytest.mark.parametrize(
+    ("value", "groups", "types"),
+    [
+        pytest.param(["a", 7, None], {"a"}, "NoneType, int", id="among readable ones"),
+        pytest.param(["a", ["b"], {"x": "y"}], {"a"}, "dict, list", id="nested, or without a name"),
+        pytest.param([{"id": 7}], set(), "dict", id="an object whose id is no text"),
+        pytest.param(7, set(), "int", id="a number"),
+        pytest.param(True, set(), "bool", id="a boolean"),
+        pytest.param({"a": 1}, set(), "dict", id="an object without a name"),
+    ],
+)
+def test_group_claim_that_cannot_be_read_names_nothing_and_is_told(
+    value: object, groups: set[str], types: str
+) -> None:
+    """What is there and unreadable is not taken for absent: it keeps no membership that it does not name."""
+    read = read_group_claim({"groups": value}, "groups")
+    assert read.groups is not None
+    assert set(read.groups) == groups
+    assert f"entries that are no group (of type {types}); they are left out" in read.gap
+
+
+@pytest.mark.parametrize(
     ("claims", "gap"),
     [
         pytest.param({}, "has no claim 'groups'", id="absent"),
-        pytest.param({"groups": None}, "has no claim 'groups'", id="null"),
         pytest.param({"_claim_names": {"groups": "src1"}}, "in too many groups", id="Entra's overage"),
         pytest.param({"hasgroups": True}, "in too many groups", id="Entra's overage, implicit flow"),
         pytest.param({"_claim_names": "groups"}, "has no claim 'groups'", id="an overage of no known shape"),
-        pytest.param({"groups": "admins"}, "not a list of names (got a str)", id="one text"),
-        pytest.param({"groups": {"a": 1}}, "not a list of names (got a dict)", id="a mapping"),
-        pytest.param({"groups": True}, "not a list of names (got a bool)", id="a boolean"),
-        pytest.param({"groups": ["a", 7]}, "entries that are not text", id="a number among the names"),
     ],
 )
-def test_group_claim_without_a_list_is_unknown(claims: dict[str, Any], gap: str) -> None:
-    """A claim that is absent or has another shape is a gap with a reason, never an empty claim."""
+def test_group_claim_that_is_absent_is_unknown(claims: dict[str, Any], gap: str) -> None:
+    """A claim that is not there is a gap with a reason, never an empty claim."""
     read = read_group_claim(claims, "groups")
     assert read.groups is None
     assert gap in read.gap
@@ -66,7 +90,7 @@ def test_group_claim_of_any_shape_is_read_without_an_error(claims: dict[str, Any
 
 def test_group_claim_gap_never_carries_a_value() -> None:
     """What a claim says may be personal: the gap's reason names the claim and its type only."""
-    assert "sikkerhet" not in read_group_claim({"groups": "sikkerhet"}, "groups").gap
+    assert "sikkerhet" not in read_group_claim({"groups": [["sikkerhet"], {"sikkerhet": 1}]}, "groups").gap
 
 
 @pytest.mark.parametrize(
@@ -78,6 +102,7 @@ def test_group_claim_gap_never_carries_a_value() -> None:
             {"https://example.org/groups": []}, "https://example.org/groups", [], id="a URL as name"
         ),
         pytest.param({"a": "text"}, "a.b", None, id="a path through a text"),
+        pytest.param({"a.b": None, "a": {"b": 2}}, "a.b", 2, id="one that is null gives way"),
         pytest.param({}, "a.b", None, id="nothing there"),
     ],
 )

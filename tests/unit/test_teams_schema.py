@@ -46,6 +46,7 @@ bounds:
   images: ["ghcr.io/example/*", "ghcr.io/navikt/*"]
   requireImageTag: false
 profiles: []
+leaving: {grace: 15m, claimAge: 7d}
 homesInheritedBy: kyrre
 """
 TEAM = """\
@@ -175,6 +176,7 @@ def test_every_default_is_said(model: type[FileModel]) -> None:
         "Profile.kubespawnerOverride",
         "PlatformFile.defaults",
         "PlatformFile.bounds",
+        "PlatformFile.leaving",
     }
 
 
