@@ -36,7 +36,7 @@ class HubSettingError(KnadaError, TraitError):
         super().__init__("\n".join(f"configure(): {fault} [{Code.HUB_SETTING}]" for fault in faults))
 
 
-def configure(
+def configure(  # noqa: PLR0913 - each is a setting that an admin names
     c: Config,
     *,
     teams_dir: str | os.PathLike[str],
@@ -44,6 +44,7 @@ def configure(
     authenticator: str | type = "knada-azuread",
     team: str | None = None,
     culler: bool = True,
+    shared_origin: bool = False,
 ) -> None:
     """Make a JupyterHub serve teams from their files.
 
@@ -60,6 +61,8 @@ def configure(
             `KnadaAuthenticator`, also by its import path.
         team: Serve this team only, by its slug: one hub per team from the same files. None: all teams.
         culler: Stop idle servers by each team's timeout; needs the extra `jupyterhub-knada[culler]`.
+        shared_origin: That several teams share one origin in people's browsers is meant: no warning in the
+            log where `c.JupyterHub.subdomain_host` is not set.
 
     Raises:
         HubSettingError: Something of this cannot work; all faults at once.
@@ -77,7 +80,7 @@ def configure(
     ]
     if faults:
         raise HubSettingError(faults)
-    _set_classes(c, authenticator, files)
+    _set_classes(c, authenticator, files, shared_origin=shared_origin)
     c.JupyterHub.custom_scopes.update(CUSTOM_SCOPES)
     if culler:
         _add_culler(c)
@@ -163,7 +166,9 @@ def _check_hub(c: Config) -> list[str]:
     return [f"JupyterHub.load_groups: is set; {rule}; remove it, and list people in team files."]
 
 
-def _set_classes(c: Config, authenticator: str | type, files: dict[str, str | None]) -> None:
+def _set_classes(
+    c: Config, authenticator: str | type, files: dict[str, str | None], *, shared_origin: bool
+) -> None:
     from jupyterhub_knada.servers.overrides import check_override  # noqa: PLC0415 - see `_check_authenticator`
     from jupyterhub_knada.servers.subdomains import team_subdomain  # noqa: PLC0415
     from jupyterhub_knada.web.routes import HUB_HANDLERS  # noqa: PLC0415
@@ -177,6 +182,7 @@ def _set_classes(c: Config, authenticator: str | type, files: dict[str, str | No
         setattr(c.KnadaAuthenticator, name, value)
         setattr(c.KnadaSpawner, name, value)
     c.KnadaAuthenticator.check_override = check_override
+    c.KnadaAuthenticator.shared_origin = shared_origin
     c.KnadaAuthenticator.hub_handlers = list(HUB_HANDLERS)
     c.KnadaSpawner.spawn_page = render_spawn_page
 

@@ -1,4 +1,4 @@
-"""Sign-in at the hub's own host only.
+"""The hub's host and its servers': where people sign in, and what of it is set wrong.
 
 With `JupyterHub.subdomain_host` the hub answers at each person's host, too, for the addresses of servers that
 do not run. Somebody who signed in there would be signed in at the origin of a server: its page could ask the
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jupyterhub.handlers.login import LoginHandler
-from jupyterhub.utils import maybe_future
+from jupyterhub.utils import maybe_future, subdomain_hook_idna
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,3 +53,42 @@ def at_hub_host(handlers: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def _guarded(cls: Any) -> type:
     return type(cls.__name__, (AtHubHost, cls), {"__doc__": cls.__doc__})
+
+
+def find_host_faults(hub: Any) -> list[str]:
+    """Give what is wrong with the hub's settings of hosts, as `setting: what; rule; remedy`.
+
+    Args:
+        hub: The `JupyterHub` application; None outside of one.
+
+    Source: JupyterHub 5.3-6.1, handlers/base.py `_set_cookie`: with the prefix `__Host-` the path is `/`.
+    """
+    if getattr(hub, "cookie_host_prefix_enabled", False) and not hub.subdomain_host:
+        rule = "a browser would send the hub's own session to every server"
+        remedy = "set subdomain_host, or remove it"
+        setting = "JupyterHub.cookie_host_prefix_enabled"
+        return [f"{setting}: is True without JupyterHub.subdomain_host; {rule}; {remedy}"]
+    return []
+
+
+def describe_shared_origin(hub: Any, team_count: int) -> str:
+    """Say which origins several teams share in a browser, and what to do; empty where they share none.
+
+    Args:
+        hub: The `JupyterHub` application; None outside of one.
+        team_count: How many teams the hub serves.
+    """
+    if hub is None or team_count <= 1:
+        return ""
+    remedy = "set {}, or say configure(shared_origin=True) where this is meant"
+    if not hub.subdomain_host:
+        return (
+            f"{team_count} teams share one origin with the hub: a page of one team's server can do whatever "
+            "its visitor can do at the hub and in other teams; " + remedy.format("JupyterHub.subdomain_host")
+        )
+    hook = hub.subdomain_hook
+    if isinstance(hook, str) or hook.__module__ == subdomain_hook_idna.__module__:
+        remedy = remedy.format("no JupyterHub.subdomain_hook, so that configure() does")
+        left = "what one team's server leaves in a browser rules the next team's"
+        return f"{team_count} teams share one origin for each person: {left}; {remedy}"
+    return ""

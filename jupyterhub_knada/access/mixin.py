@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyterhub.auth import Authenticator
 from jupyterhub.utils import maybe_future
 from tornado.web import RequestHandler
-from traitlets import Callable, List, Tuple, Type, Unicode, default
+from traitlets import Bool, Callable, List, Tuple, Type, Unicode, default
 
 from jupyterhub_knada.access.claims import GroupClaim, read_groups
-from jupyterhub_knada.access.hub_host import at_hub_host
+from jupyterhub_knada.access.hub_host import at_hub_host, describe_shared_origin, find_host_faults
 from jupyterhub_knada.access.refusals import RefusedSignInError
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.teams.hub_groups import (
@@ -127,6 +127,22 @@ class KnadaAuthenticator(Authenticator):
         """,
     )
 
+    shared_origin = Bool(
+        default_value=False,
+        config=True,
+        help="""
+        Whether several teams are meant to share an origin in people's browsers.
+
+        A boolean. The default is False: where several teams are served without `JupyterHub.subdomain_host`,
+        the hub logs a warning at each start, and goes on. True: it logs none. Read at the start of the hub.
+        It changes nothing else: with one origin, a page of one team's server can act for its visitor at the
+        hub and in the visitor's other teams.
+        Example: `c.KnadaAuthenticator.shared_origin = True`.
+
+        .. versionadded:: 0.1
+        """,
+    )
+
     @default("manage_groups")
     def _default_manage_groups(self) -> bool:
         return True
@@ -177,8 +193,9 @@ class KnadaAuthenticator(Authenticator):
         Source: JupyterHub 5.0 auth.py; called once by `JupyterHub.init_users`.
         """
         super().check_allow_config()  # type: ignore[no-untyped-call]
-        if faults := self.find_faults():
-            sys.exit("\n".join(f"{type(self).__name__}.{fault}. [{Code.HUB_SETTING}]" for fault in faults))
+        own = [f"{type(self).__name__}.{fault}" for fault in self.find_faults()]
+        if faults := [*own, *find_host_faults(self.parent)]:
+            sys.exit("\n".join(f"{fault}. [{Code.HUB_SETTING}]" for fault in faults))
         if self.parent is not None:
             # Into the hub's log, as JupyterHub does with tornado's (app.py `init_logging`).
             package_log = logging.getLogger("jupyterhub_knada")
@@ -189,7 +206,10 @@ class KnadaAuthenticator(Authenticator):
                 type(self).__name__,
             )
         # Read now, when nobody waits for it; problems are in the log before the first sign-in.
-        self.registry  # noqa: B018 - opening it is the effect
+        snapshot = self.registry.snapshot
+        teams = 1 if self.team else len(snapshot.teams) + len(snapshot.closed)
+        if not self.shared_origin and (shared := describe_shared_origin(self.parent, teams)):
+            self.log.warning("%s", shared)
 
     @property
     def registry(self) -> Registry:

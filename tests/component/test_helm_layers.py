@@ -14,6 +14,7 @@ from jupyterhub_knada.access.roles import CULLER_ROLE, CULLER_SERVICE, CULLING_P
 from jupyterhub_knada.hub_config import HubSettingError
 from jupyterhub_knada.servers.preview import Preview, PreviewRequest, preview_server
 from jupyterhub_knada.servers.spawner import KnadaSpawner
+from jupyterhub_knada.servers.subdomains import team_subdomain
 from jupyterhub_knada.teams.registry import open_registry
 from tests.support.chart import Values, hub_configuration
 
@@ -247,3 +248,19 @@ def test_server_of_the_team_namespaces_values_runs_there_and_finds_the_hub(
     env = {variable["name"]: variable.get("value") for variable in pod["spec"]["containers"][0]["env"]}
     assert env["JUPYTERHUB_API_URL"] == "http://hub.knada.svc:8081/hub/api"
     assert pod["spec"]["containers"][0]["ports"][0]["containerPort"] == 8888
+
+
+def test_values_give_each_person_and_team_a_host(hub_config: Callable[..., Config]) -> None:
+    """The hub's host is a value, which an admin replaces, and cookies of the hub are the hub's own."""
+    c = hub_config({"hub": {"config": {"JupyterHub": {"subdomain_host": "https://hub.example.org"}}}})
+    assert c.JupyterHub.subdomain_host == "https://hub.example.org"
+    assert c.JupyterHub.cookie_host_prefix_enabled is True
+    assert c.JupyterHub.subdomain_hook is team_subdomain
+
+
+def test_values_for_trying_use_names_below_localhost(hub_config: Callable[..., Config]) -> None:
+    """What `kubectl port-forward` opens needs neither a name server nor a certificate."""
+    secret = {"hub": {"config": {"TryAuthenticator": {"user_password": "a-password-of-trial"}}}}
+    c = hub_config(secret, files=("base.yaml", "try.yaml"))
+    assert c.JupyterHub.subdomain_host == "http://localhost:8000"
+    assert c.JupyterHub.cookie_host_prefix_enabled is False

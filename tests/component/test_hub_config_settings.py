@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.auth import DummyAuthenticator
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
 from jupyterhub_knada import KnadaAuthenticator, KnadaSpawner, configure
 from jupyterhub_knada.access.roles import CULLER_ROLE, CUSTOM_SCOPES
@@ -22,8 +24,8 @@ from jupyterhub_knada.web.spawn_page import render_spawn_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 CULLER = {
     "name": "knada-culler",
     "command": [sys.executable, "-m", "jupyterhub_knada.culling"],
@@ -273,3 +275,20 @@ def test_configure_with_an_unknown_argument_is_refused(teams: Path) -> None:
     misspelt: dict[str, Any] = {"teams_dir": teams, "platfrom_file": "x"}
     with pytest.raises(TypeError, match="platfrom_file"):
         configure(Config(), **misspelt)
+
+
+@pytest.mark.parametrize(
+    ("host", "has_prefix"),
+    [("https://hub.example.org", True), ("http://localhost:8000", False), ("", False)],
+)
+def test_production_config_sets_hosts_by_its_environment(
+    teams: Path, monkeypatch: pytest.MonkeyPatch, host: str, *, has_prefix: bool
+) -> None:
+    """The host comes from the environment; cookies of the hub alone need HTTPS."""
+    monkeypatch.setenv("KNADA_TEAMS_DIR", str(teams))
+    monkeypatch.setenv("KNADA_SHARED_ORIGIN", "off" if host else "on")
+    monkeypatch.setenv("KNADA_SUBDOMAIN_HOST", host)
+    c = PyFileConfigLoader("jupyterhub_config.py", path=str(ROOT)).load_config()
+    assert c.JupyterHub.subdomain_host == host
+    assert c.JupyterHub.cookie_host_prefix_enabled is has_prefix
+    assert c.KnadaAuthenticator.shared_origin is (not host)
