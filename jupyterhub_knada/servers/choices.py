@@ -112,17 +112,22 @@ def parse_choice(raw: object, offer: Offer, last: Choice | None = None) -> Choic
 
 def _choose(named: Mapping[str, str], offer: Offer, last: Choice | None) -> Choice:
     notices: list[str] = []
-    team = _choose_team(named.get(TEAM), offer, last, notices)
+    team = choose_team(named.get(TEAM), offer, last, notices)
     last_here = last if last is not None and last.team == team.slug else None
-    profile = _choose_profile(named.get(PROFILE), team, offer, last_here, notices)
+    profile = choose_profile(named.get(PROFILE), team, offer, last_here, notices)
     values = _named_values(named, profile)
     if PROFILE not in named and last_here is not None and last_here.profile == profile.slug:
-        values = {**_lasting_values(last_here, profile, (team, offer), values, notices), **values}
-    _check_image(profile, values, team, offer)
+        values = {**lasting_values(last_here, profile, (team, offer), values, notices), **values}
+    check_image(profile, values, team, offer)
     return Choice(team.slug, profile.slug, MappingProxyType(values), tuple(notices))
 
 
-def _choose_team(named: str | None, offer: Offer, last: Choice | None, notices: list[str]) -> TeamOffer:
+def choose_team(named: str | None, offer: Offer, last: Choice | None, notices: list[str]) -> TeamOffer:
+    """Give the named team, else the last one, else the only one; say in `notices` where the last is gone.
+
+    Raises:
+        RefusedError: the named team is not offered; several teams and none named.
+    """
     slugs = [team.slug for team in offer.teams]
     if named is not None:
         team = offer.find_team(named)
@@ -146,9 +151,14 @@ def _choose_team(named: str | None, offer: Offer, last: Choice | None, notices: 
     raise RefusedError(Refusal(Code.TEAM_UNDECIDED, message, remedy, status=400))
 
 
-def _choose_profile(
+def choose_profile(
     named: str | None, team: TeamOffer, offer: Offer, last: Choice | None, notices: list[str]
 ) -> EffectiveProfile:
+    """Give the named profile, else the last one of this team, else its default.
+
+    Raises:
+        RefusedError: the named profile is not offered.
+    """
     if named is not None:
         profile = team.find_profile(named)
         if profile is None:
@@ -198,7 +208,7 @@ def _named_values(named: Mapping[str, str], profile: EffectiveProfile) -> dict[s
     return values
 
 
-def _lasting_values(
+def lasting_values(
     last: Choice,
     profile: EffectiveProfile,
     within: tuple[TeamOffer, Offer],
@@ -212,7 +222,7 @@ def _lasting_values(
             continue
         try:
             check_option(profile, name, chosen)
-            _check_image(profile, {**values, **named, name: chosen}, *within)
+            check_image(profile, {**values, **named, name: chosen}, *within)
         except RefusedError:
             notices.append(
                 f"{quoted(chosen.value)}, chosen last time for {quoted(name)}, is gone; the default holds."
@@ -222,7 +232,7 @@ def _lasting_values(
     return values
 
 
-def _check_image(
+def check_image(
     profile: EffectiveProfile, values: Mapping[str, OptionValue], team: TeamOffer, offer: Offer
 ) -> None:
     """Check the image that would start against the platform's bounds: an own text may name any.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kubespawner.slugs import is_valid_label, safe_slug
 from tornado.web import HTTPError
@@ -106,9 +106,9 @@ class KnadaSpawner(SubdomainKubeSpawner):
 
         A function that gives the HTML that stands in JupyterHub's form. Called whenever the page is opened,
         with an `Offer`, the last `Choice` (or None), and by name `hub`, the hub's own settings, which servers
-        get where no file says otherwise, and `team`, the slug to select (or None). The default is None: there
-        is no page, and whoever opens it reads that it is not configured; `jupyterhub_knada.configure()` sets
-        it. Its result is trusted as HTML: the function escapes what teams wrote.
+        get where no file says otherwise, and `named`, the options that a link names. The default is None:
+        there is no page, and whoever opens it reads that it is not configured; `configure()` sets it. Its
+        result is trusted as HTML: the function escapes what teams and links say.
 
         Example: `c.KnadaSpawner.spawn_page = render_spawn_page`.
 
@@ -117,8 +117,8 @@ class KnadaSpawner(SubdomainKubeSpawner):
     )
 
     _notices: tuple[str, ...] = ()
-    _page_team: str | None = None
-    """The team to select on the page that is drawn next."""
+    _named: Mapping[str, object] = MappingProxyType({})
+    """What to select on the page that is drawn next."""
 
     # JupyterHub's is a Dict: a JSON list that comes by REST (JupyterHub < 6) is stored, and then ends each
     # construction of this user's spawner with a TraitError. Anything is taken here, and refused in words.
@@ -182,14 +182,24 @@ class KnadaSpawner(SubdomainKubeSpawner):
     async def get_options_form(self) -> str:
         """Give the start page: what may be chosen, or why there is nothing and whom to ask.
 
-        Source: `Spawner.get_options_form`, JupyterHub 5.3-6.1, which reads the trait `options_form`.
+        Selected is what the request names, where its handler says so (`link_options`), else what was refused.
+
+        Source: `Spawner.get_options_form`, JupyterHub 5.3-6.1, which reads the trait `options_form`;
+        `Spawner.handler`, set by `SpawnHandler` before.
         """
         if self.spawn_page is None:
             raise HTTPError(500, "KnadaSpawner.spawn_page is not set: call jupyterhub_knada.configure(c, …)")
         last = Choice.from_options(dict(self._memory.accepted or {}))
-        team, self._page_team = self._page_team, None
+        named, self._named = self._pop_link_options() or self._named, MappingProxyType({})
         hub = self._read_hub_layer()
-        return str(self.spawn_page(self.build_offer(self.snapshot), last, hub=hub, team=team))
+        return str(self.spawn_page(self.build_offer(self.snapshot), last, hub=hub, named=named))
+
+    def _pop_link_options(self) -> Mapping[str, object]:
+        """Give what the address of the page names, once: JupyterHub leaves the handler with its spawner."""
+        named: Mapping[str, object] = getattr(self.handler, "link_options", None) or {}
+        if named:
+            self.handler.link_options = {}
+        return named
 
     def options_from_form(self, formdata: Mapping[str, Any]) -> dict[str, str]:
         """Read and check a submitted start page.
@@ -201,32 +211,22 @@ class KnadaSpawner(SubdomainKubeSpawner):
         """
         return self._decide_from_page(decode_form(formdata))
 
-    def options_from_query(self, query_data: Mapping[str, Any]) -> dict[str, str]:
-        """Read and check a link that starts a server.
+    def options_from_query(self, query_data: Mapping[str, Any]) -> NoReturn:
+        """Select on the page what a link names; a link never starts a server.
+
+        With `configure()` JupyterHub's page never asks this: `web.spawn_handler` stands before it, as
+        JupyterHub logs a traceback here for each link.
 
         Raises:
-            StartRefusedError: before anything is stored or counted.
-            PageAskedError: the link names nothing to start: nothing at all, or a team alone.
+            PageAskedError: always: the page is to be shown.
 
         Source: `Spawner.options_from_query`, JupyterHub 5.3-6.1.
         """
-        options = decode_query(query_data)
-        if options.keys() <= {TEAM}:
-            self._open_page(options)
-        return self._decide_from_page(options)
-
-    def _open_page(self, options: Mapping[str, object]) -> None:
-        """Have the page opened, with the team selected that is named; one that is not theirs goes on.
-
-        Raises:
-            PageAskedError: the page is to be shown.
-        """
-        self._page_team = self._find_team(options)
-        if self._page_team is not None or not options:
-            raise PageAskedError
+        self._named = decode_query(query_data)
+        raise PageAskedError
 
     def _decide_from_page(self, options: Mapping[str, object]) -> dict[str, str]:
-        """Check what a page or link names; where it is refused, the page comes back with its team selected.
+        """Check what a page sends; where it is refused, the page comes back with its team selected.
 
         Raises:
             StartRefusedError: the choice or the plan is refused.
@@ -234,18 +234,18 @@ class KnadaSpawner(SubdomainKubeSpawner):
         try:
             choice, _ = self._decide(options)
         except StartRefusedError:
-            self._page_team = self._find_team(options)
+            self._named = self._find_team(options)
             raise
         return choice.to_options()
 
-    def _find_team(self, options: Mapping[str, object]) -> str | None:
+    def _find_team(self, options: Mapping[str, object]) -> Mapping[str, object]:
         """Give the team that options name, if it is one of the owner's."""
         named = options.get(TEAM)
         team = self.build_offer(self.snapshot).find_team(named) if isinstance(named, str) else None
-        return team.slug if team is not None else None
+        return {TEAM: team.slug} if team is not None else {}
 
     def apply_user_options(self, _: object, user_options: object) -> None:
-        """Check the options of a start, on every path: form, link, REST, and those of an earlier start.
+        """Check the options of a start, on every path: form, REST, and those of an earlier start.
 
         Side effects: the options are stored as accepted, or the last accepted ones are put back.
 
@@ -277,7 +277,7 @@ class KnadaSpawner(SubdomainKubeSpawner):
     def _decide(self, raw: object) -> tuple[Choice, ServerPlan]:
         """Check raw options and plan the server, from one state of the team files.
 
-        A page or a link may come while a server of this object starts, runs or stops: nothing is touched.
+        A form may come while a server of this object starts, runs or stops: nothing is touched.
 
         Raises:
             StartRefusedError: the choice or the plan is refused.

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from jupyterhub_knada.web.culling_policies import CullingPoliciesHandler
+from jupyterhub_knada.web.spawn_handler import StartPageHandler
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
 HUB_HANDLERS: Final[tuple[tuple[str, type[RequestHandler]], ...]] = (
+    (r"/spawn", StartPageHandler),
+    (r"/spawn/([^/]+)", StartPageHandler),
+    (r"/spawn/([^/]+)/([^/]+)", StartPageHandler),
     (r"/api/knada/culling-policies", CullingPoliciesHandler),
 )
 """Patterns as JupyterHub's own (`handlers.default_handlers`, 5.3-6.1); the same one takes its place."""

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from jupyterhub_knada.errors import Refusal
-from jupyterhub_knada.servers.choices import Choice, parse_choice
 from jupyterhub_knada.servers.plan_inputs import ResolvedChoice, UserFacts
 from jupyterhub_knada.servers.plans import build_plan
+from jupyterhub_knada.servers.preselection import preselect
 from jupyterhub_knada.servers.profile_options import MAX_OWN_TEXT_LENGTH, default_choice
-from jupyterhub_knada.servers.raw_options import TEAM, UNLISTED_CHOICE, UNLISTED_SUFFIX
+from jupyterhub_knada.servers.raw_options import UNLISTED_CHOICE, UNLISTED_SUFFIX
 from jupyterhub_knada.web.spawn_facts import profile_facts, team_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from jupyterhub_knada.servers.choices import OptionValue
+    from jupyterhub_knada.servers.choices import Choice, OptionValue
     from jupyterhub_knada.servers.offer import Offer, TeamOffer
     from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.plans import ServerPlan
@@ -112,7 +112,7 @@ def render_spawn_page(
     last: Choice | None = None,
     *,
     hub: HubSettings,
-    team: str | None = None,
+    named: Mapping[str, object] | None = None,
     today: date | None = None,
 ) -> str:
     """Render the start page.
@@ -121,7 +121,8 @@ def render_spawn_page(
         offer: What the person may choose now; one with a refusal gives a page that says it.
         last: The last accepted choice: selected at first, with a notice where it no longer holds.
         hub: The hub's own configuration, so that the page shows what it adds to the files.
-        team: Select this team of the offer, as a link to a team's page asks for; None: as the last time.
+        named: Options that a link names, as `servers.choices.decode_query` gives them: selected as far as
+            they are offered, with a sentence for each that is not. None: as the last time.
         today: Decides which images are past their end of life; None: the current day, UTC.
 
     Returns:
@@ -130,12 +131,12 @@ def render_spawn_page(
     """
     if offer.refusal is not None:
         return _render("spawn_refused.html", refusal=offer.refusal)
-    choice, notices = _select(offer, last, team)
-    page = _Page(offer, choice, last, hub, today or datetime.now(UTC).date())
+    selected = preselect(named or {}, offer, last)
+    page = _Page(offer, selected.choice, last, hub, today or datetime.now(UTC).date())
     return _render(
         "spawn_options.html",
         teams=[_show_team(page, number, one) for number, one in enumerate(offer.teams, start=1)],
-        notices=notices,
+        notices=selected.notices,
         unlisted=UNLISTED_CHOICE,
         longest_text=MAX_OWN_TEXT_LENGTH,
     )
@@ -155,16 +156,6 @@ def _environment() -> Environment:
 
 def _render(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context)
-
-
-def _select(offer: Offer, last: Choice | None, team: str | None) -> tuple[Choice | None, tuple[str, ...]]:
-    """Decide what is selected: what a start without any options would take, where it would take anything."""
-    choice = parse_choice({TEAM: team} if team is not None else {}, offer, last)
-    if not isinstance(choice, Refusal):
-        return choice, choice.notices
-    named = offer.find_team(team) if team is not None else None
-    # The default of a team may be what cannot start: its card says so, beside the others.
-    return (Choice(named.slug, named.default_profile.slug) if named is not None else None), ()
 
 
 def _show_team(page: _Page, number: int, offer: TeamOffer) -> TeamSection:

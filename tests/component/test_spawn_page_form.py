@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -15,9 +14,9 @@ from jupyterhub_knada.servers.plan_inputs import HubSettings
 from jupyterhub_knada.web import spawn_page
 from jupyterhub_knada.web.spawn_page import render_spawn_page
 from tests.support.offers import make_offer, make_profile, make_team, said
+from tests.support.pages import Page
 
 TODAY = date(2026, 11, 21)
-VOID = frozenset({"input", "br", "img", "hr", "meta", "link"})
 IMAGE_OPTION: dict[str, Any] = {
     "displayName": "Image",
     "choices": {"std": {"displayName": "Standard"}, "r": {"kubespawnerOverride": {"image": "reg/r:1"}}},
@@ -28,64 +27,6 @@ IMAGE_OPTION: dict[str, Any] = {
         "kubespawnerOverride": {"image": "{value}"},
     },
 }
-
-
-class Page(HTMLParser):
-    """A page as a browser without scripts and styles reads it."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.html = html
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.texts: list[str] = []
-        self.feed(html)
-        assert self.open == [], f"not closed: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Hold that elements are closed in the order that they were opened in."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Note what is read, but for styles."""
-        if "style" not in self.open and data.strip():
-            self.texts.append(" ".join(data.split()))
-
-    @property
-    def text(self) -> str:
-        """What a person reads."""
-        return " ".join(self.texts)
-
-    def find(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
-        """Give the attributes of all elements that have these."""
-        return [
-            found
-            for name, found in self.elements
-            if name == tag and all(found.get(key) == value for key, value in attributes.items())
-        ]
-
-    def sent(self) -> dict[str, list[str]]:
-        """Give what the form sends if nothing is touched."""
-        form: dict[str, list[str]] = {}
-        select = ""
-        for tag, attributes in self.elements:
-            name, value = attributes.get("name") or "", attributes.get("value") or ""
-            if tag == "select":
-                select = name
-            elif tag == "option" and "selected" in attributes:
-                form[select] = [value]
-            elif tag == "option":
-                form.setdefault(select, [value])
-            elif tag == "input" and (attributes["type"] != "radio" or "checked" in attributes):
-                assert name not in form
-                form[name] = [value]
-        return form
 
 
 def read(offer: Offer, last: Choice | None = None, **more: Any) -> Page:
@@ -271,7 +212,7 @@ def test_spawn_page_after_the_last_choice_is_gone_says_so() -> None:
 
 def test_spawn_page_of_a_teams_link_selects_that_team() -> None:
     """A link to a team's page comes before the last choice."""
-    page = read(two_teams(), Choice("alfa", "big"), team="brreg")
+    page = read(two_teams(), Choice("alfa", "big"), named={"team": "brreg"})
     (checked,) = [radio for radio in page.find("input", name="team") if "checked" in radio]
     assert checked["value"] == "brreg"
 
@@ -280,7 +221,7 @@ def test_spawn_page_of_a_teams_link_selects_it_also_where_its_default_cannot_sta
     """Who asked for the team sees which of its profiles are left."""
     bounds = {"bounds": {"images": ["reg/*"]}}
     alfa = make_team("alfa", make_profile("a", image="evil/a:1", is_default=True), make_profile("b"))
-    page = read(make_offer(alfa, make_team("brreg"), platform=bounds), team="alfa")
+    page = read(make_offer(alfa, make_team("brreg"), platform=bounds), named={"team": "alfa"})
     (checked,) = [radio for radio in page.find("input", name="team") if "checked" in radio]
     assert checked["value"] == "alfa"
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jupyterhub
@@ -13,10 +11,10 @@ import pytest_asyncio
 
 from jupyterhub_knada.devcluster.node.cluster import object_path
 from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, OWNER, PLATFORM, BadOptions
-from tests.support.local_cluster import LocalCluster, local_cluster
-from tests.support.ready_pods import ready_pods
-from tests.support.real_hub import API_TOKEN, Browser, RealHub, running_hub
+from tests.support.hub_on_cluster import Person, Place, hub_on_cluster, sign_in
+from tests.support.real_hub import API_TOKEN, running_hub
 from tests.support.team_files import write_files
+from tests.support.team_hub import config_of
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NAMESPACES = ("hub", "team-alfa", "team-beta", "team-gamma", "team-omega")
-PEOPLE = ("rest", "form", "link", "turns", "gone", "limit")
+PEOPLE = ("rest", "form", "turns", "gone", "limit")
 """One for each test, in the teams alfa and beta: whatever one leaves behind is not the other's."""
 OMEGA = "namespace: team-omega\nusers: [gone]\n"
 """A team whose homes are taken away."""
@@ -33,108 +30,20 @@ GPU = GAMMA.replace("somebody", "gpu") + "resources: {gpu: 1}\n"
 """A team whose servers no machine can take. Nobody else is in it."""
 IS_6 = jupyterhub.version_info >= (6,)
 
-CONFIG = """
-from jupyterhub_knada.hub_config import configure
-c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state"]
-demo = "jupyterhub_knada.KnadaDemoAuthenticator"
-configure(c, teams_dir="teams", platform_file="platform.yaml", authenticator=demo, culler=False)
-c.JupyterHub.authenticator_class = "dummy"
-c.DummyAuthenticator.allow_all = True
-c.KubeSpawner.namespace = "hub"
-c.KubeSpawner.port = {port}
-c.KubeSpawner.start_timeout = 5
-c.KubeSpawner.k8s_api_request_timeout = 10
-c.KubeSpawner.delete_grace_period = 0
-c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 30}}
-"""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A hub and its cluster."""
-
-    hub: RealHub
-    cluster: LocalCluster
-
-    async def person(self, name: str) -> Person:
-        """Add somebody to the hub."""
-        assert (await self.hub.api(f"/users/{name}", method="POST"))[0] == 201
-        return Person(name, self.hub, self.cluster)
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody with a default server."""
-
-    name: str
-    hub: RealHub
-    cluster: LocalCluster
-
-    async def pods(self) -> list[str]:
-        """Give `namespace/name` of every pod of this person."""
-        found = [
-            pod["metadata"]
-            for namespace in NAMESPACES
-            for pod in (await self.cluster.client.get(object_path("v1", "pods", namespace)))["items"]
-        ]
-        mine = [meta for meta in found if meta["labels"]["hub.jupyter.org/username"] == self.name]
-        return [f"{meta['namespace']}/{meta['name']}" for meta in mine]
-
-    async def pod(self, namespace: str) -> dict[str, Any]:
-        """Give this person's pod in a namespace."""
-        return await self.cluster.client.get(object_path("v1", "pods", namespace, f"jupyter-{self.name}"))
-
-    async def server(self) -> dict[str, Any]:
-        """Give the default server as the hub knows it."""
-        _, user = await self.hub.api(f"/users/{self.name}?include_stopped_servers")
-        found: dict[str, Any] = user["servers"].get("", {})
-        return found
-
-    async def start(self, body: Any = None) -> tuple[int, Any]:
-        """Start the server by REST and wait for it."""
-        return await self.hub.api(f"/users/{self.name}/server", method="POST", body=body)
-
-    async def stop(self) -> None:
-        """Stop the server and wait until its pods are gone."""
-        await self.hub.api(f"/users/{self.name}/server", method="DELETE")
-
-        async def is_gone() -> bool:
-            return not await self.pods() and not (await self.server()).get("pending")
-
-        await eventually(is_gone)
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    """A hub with four teams."""
+    """A hub with four teams, in a cluster without GPUs."""
     folder = tmp_path_factory.mktemp("hub")
     everybody = f"[{', '.join(PEOPLE)}]"
     alfa, beta = (team.replace(f"[{OWNER}]", everybody) for team in (ALFA, BETA))
     write_files(folder, PLATFORM, alfa=alfa, beta=beta, gamma=GPU, omega=OMEGA)
-    async with local_cluster(folder) as cluster:
-        for namespace in NAMESPACES:
-            body = {"metadata": {"name": namespace, "labels": {"team-namespace": "true"}}}
-            await cluster.client.create(object_path("v1", "namespaces"), body)
-        environment = {"KUBECONFIG": str(cluster.kubeconfig)}
-        async with (
-            ready_pods(cluster.client) as port,
-            running_hub(folder, CONFIG.format(port=port), environment=environment) as hub,
-        ):
-            yield Place(hub, cluster)
 
+    def has_no_gpu(pod: dict[str, Any]) -> bool:
+        return "gpu" not in str(pod["spec"]["containers"][0]["resources"])
 
-async def sign_in(browser: Browser, user: str) -> str:
-    """Sign in; give the token that JupyterHub's forms carry."""
-    _, page = await browser.open("/hub/login")
-    xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page)
-    assert xsrf is not None, page
-    form = {"username": user, "password": "x", "_xsrf": xsrf[1]}
-    async with browser.session.post(browser.url + "/hub/login", data=form) as answer:
-        assert answer.status == 200
-    _, page = await browser.open("/hub/spawn")
-    xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page) or re.search(r"_xsrf=([^\"&]+)", page)
-    assert xsrf is not None, page
-    return xsrf[1]
+    async with hub_on_cluster(folder, "", takes=has_no_gpu) as place:
+        yield place
 
 
 async def test_options_by_rest_that_are_not_offered_start_nothing(place: Place) -> None:
@@ -157,7 +66,7 @@ def words_of(bad: BadOptions) -> str:
     return bad.said_by_hub if IS_6 and bad.said_by_hub else bad.code
 
 
-async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place: Place) -> None:
+async def test_options_by_form_that_are_not_offered_start_nothing(place: Place) -> None:
     """The page comes back with sentence and status; nothing is made, and the form works afterwards.
 
     JupyterHub 5 shows its page with status 200, whatever the exception says.
@@ -170,12 +79,8 @@ async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place
         for bad in (bad for bad in BAD_OPTIONS if bad.as_fields):
             form = {**(bad.as_fields or {}), "_xsrf": xsrf}
             async with browser.session.post(f"{browser.url}/hub/spawn", data=form) as answer:
-                told[f"form: {bad.name}"] = (answer.status, bad.code in await answer.text())
-            link = {f"opt-{name}": value for name, value in (bad.as_fields or {}).items()}
-            async with browser.session.get(f"{browser.url}/hub/spawn", params=link) as answer:
-                told[f"link: {bad.name}"] = (answer.status, bad.code in await answer.text())
-            status = bad.status if IS_6 else 200
-            wanted |= {f"{way}: {bad.name}": (status, True) for way in ("form", "link")}
+                told[bad.name] = (answer.status, bad.code in await answer.text())
+            wanted[bad.name] = (bad.status if IS_6 else 200, True)
         assert told == wanted
         assert await person.pods() == []
         form = {"team": "beta", "profile:beta": "beta-only", "profile:alfa": "choose", "_xsrf": xsrf}
@@ -190,30 +95,6 @@ async def test_options_by_form_and_link_that_are_not_offered_start_nothing(place
         await eventually(is_there)
         assert await person.pods() == ["team-beta/jupyter-form"]
     await person.stop()
-
-
-async def test_link_of_a_team_opens_its_page_and_a_refused_one_keeps_it(place: Place) -> None:
-    """The team is selected and nothing starts; with a profile that is gone, the page says so and keeps it."""
-    person = await place.person("link")
-    async with place.hub.browser() as browser:
-        await sign_in(browser, person.name)
-        for query in ("team=beta", "opt-team=beta"):
-            status, page = await browser.open(f"/hub/spawn?{query}")
-            assert (status, selected_teams(page), "Error: " in page) == (200, ["beta"], False)
-        _, page = await browser.open("/hub/spawn?opt-team=beta&opt-profile=gone")
-        assert (selected_teams(page), "KNADA-S004" in page) == (["beta"], True)
-        _, page = await browser.open("/hub/spawn?opt-team=gamma")
-        assert "KNADA-S002" in page
-    assert await person.pods() == []
-
-
-def selected_teams(page: str) -> list[str]:
-    """Give the teams that a start page has selected."""
-    return [
-        value[1]
-        for radio in re.findall(r'<input[^>]*name="team"[^>]*>', page)
-        if re.search(r"\schecked\b", radio) and (value := re.search(r'value="([^"]*)"', radio))
-    ]
 
 
 async def test_starts_for_teams_in_turn_make_pods_and_homes_of_each(place: Place) -> None:
@@ -294,19 +175,18 @@ async def test_refusals_do_not_count_as_failures_of_the_hub(
 ) -> None:
     """A hub that ends itself at the first failed start runs on, whatever people ask for.
 
-    JupyterHub 5 counts each failed start, a refused one by REST, too; forms and links are refused before a
-    start there as well.
+    JupyterHub 5 counts each failed start, a refused one by REST, too; forms are refused before a start there
+    as well.
     """
     folder = tmp_path_factory.mktemp("limited")
     write_files(folder, PLATFORM, alfa=ALFA.replace(OWNER, "limit"))
-    config = CONFIG.format(port=1) + "c.KubeSpawner.consecutive_failure_limit = 1\n"
+    config = config_of(port=1) + "c.KubeSpawner.consecutive_failure_limit = 1\n"
     environment = {"KUBECONFIG": str(place.cluster.kubeconfig)}
     async with running_hub(folder, config, environment=environment) as hub:
         await hub.api("/users/limit", method="POST")
         person = Person("limit", hub, place.cluster)
         async with hub.browser() as browser:
             xsrf = await sign_in(browser, person.name)
-            await browser.open("/hub/spawn?opt-team=gamma&opt-profile=small")
             form = {"team": "gamma", "_xsrf": xsrf}
             async with browser.session.post(f"{browser.url}/hub/spawn", data=form) as answer:
                 assert "KNADA-S002" in await answer.text()

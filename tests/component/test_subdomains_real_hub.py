@@ -15,8 +15,8 @@ import pytest_asyncio
 
 from jupyterhub_knada.devcluster.node.cluster import object_path
 from tests.support.local_cluster import LocalCluster, local_cluster
-from tests.support.ready_pods import ready_pods
 from tests.support.real_hub import HubProcess, RealHub
+from tests.support.running_pods import running_pods
 from tests.support.team_files import write_files
 from tests.support.waiting import eventually
 
@@ -117,7 +117,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     folder = tmp_path_factory.mktemp("hub")
     people = ", ".join(f"'{name}'" for name in PEOPLE)
     write_files(folder, **{team: TEAM.format(team, people) for team in ("alfa", "beta")})
-    async with local_cluster(folder) as cluster, ready_pods(cluster.client) as port:
+    async with local_cluster(folder) as cluster, running_pods(cluster.client) as port:
         for namespace in ("hub", "team-alfa", "team-beta"):
             await cluster.client.create(object_path("v1", "namespaces"), {"metadata": {"name": namespace}})
         async with aiohttp.ClientSession() as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from jupyterhub_knada.devcluster.node.cluster import ApiError, Listed, object_pa
 from jupyterhub_knada.devcluster.node.watching import follow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from jupyterhub_knada.devcluster.node.cluster import ClusterClient
 
@@ -26,14 +26,21 @@ _RUNNING = {
 
 
 @contextlib.asynccontextmanager
-async def running_pods(client: ClusterClient) -> AsyncIterator[int]:
-    """Be a node whose pods are ready as soon as they are made; give the port that answers for all of them."""
+async def running_pods(
+    client: ClusterClient, takes: Callable[[dict[str, Any]], bool] = bool
+) -> AsyncIterator[int]:
+    """Be a node whose pods are ready as soon as they are made; give the port that answers for all of them.
+
+    Args:
+        client: Of the cluster.
+        takes: Says of a pod whether the node takes it.
+    """
     servers = web.Application()
     servers.router.add_route("*", "/{path:.*}", _answer)
     runner = web.AppRunner(servers)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    node = asyncio.create_task(_run_pods(client))
+    node = asyncio.create_task(_run_pods(client, takes))
     try:
         yield runner.addresses[0][1]
     finally:
@@ -45,10 +52,10 @@ async def _answer(_: web.Request) -> web.Response:
     return web.Response(text="{}")
 
 
-async def _run_pods(client: ClusterClient) -> None:
+async def _run_pods(client: ClusterClient, takes: Callable[[dict[str, Any]], bool]) -> None:
     async for seen in follow(client, "/api/v1/pods", {}):
         for pod in seen.items if isinstance(seen, Listed) else (seen.item,):
-            if not pod["status"].get("podIP"):
+            if takes(pod) and not pod["status"].get("podIP"):
                 meta = pod["metadata"]
                 path = object_path("v1", "pods", meta["namespace"], meta["name"]) + "/status"
                 with contextlib.suppress(ApiError):  # it may be gone again

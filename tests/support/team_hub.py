@@ -16,10 +16,11 @@ from tests.support.running_pods import running_pods
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
 
 PASSWORD = "a password of tests"
+_DEMO = "jupyterhub_knada.KnadaDemoAuthenticator"
 _CONFIG = """
 from jupyterhub_knada.hub_config import configure
 c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state", "tokens"]
@@ -101,12 +102,19 @@ class TeamHub:
         ]
 
 
+def config_of(port: int, authenticator: str = _DEMO) -> str:
+    """Give a hub's configuration, whose servers listen on one port; everybody signs in with `PASSWORD`."""
+    return _CONFIG.format(port=port, password=PASSWORD, authenticator=authenticator)
+
+
 @asynccontextmanager
 async def team_hub(
     folder: Path,
     namespaces: Iterable[str],
     config: str = "",
-    authenticator: str = "jupyterhub_knada.KnadaDemoAuthenticator",
+    authenticator: str = _DEMO,
+    *,
+    takes: Callable[[dict[str, Any]], bool] = bool,
 ) -> AsyncIterator[TeamHub]:
     """Start a cluster and a hub for the team files of a folder, and end both.
 
@@ -115,13 +123,14 @@ async def team_hub(
         namespaces: Of the teams.
         config: What comes after the hub's configuration, as Python.
         authenticator: For `configure()`.
+        takes: Says of a pod whether a machine takes it.
     """
     async with local_cluster(folder) as cluster, aiohttp.ClientSession() as session:
         for namespace in ("hub", *namespaces):
             body = {"metadata": {"name": namespace, "labels": {"team-namespace": "true"}}}
             await cluster.client.create(object_path("v1", "namespaces"), body)
-        async with running_pods(cluster.client) as port:
-            written = _CONFIG.format(port=port, password=PASSWORD, authenticator=authenticator) + config
+        async with running_pods(cluster.client, takes) as port:
+            written = config_of(port, authenticator) + config
             process = HubProcess(folder, written, session, {"KUBECONFIG": str(cluster.kubeconfig)})
             try:
                 await process.start()

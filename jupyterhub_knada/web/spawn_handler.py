@@ -1,0 +1,54 @@
+"""The address of the start page: opening it never starts a server, its own form does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub.handlers.pages import SpawnHandler
+from tornado.web import HTTPError
+
+from jupyterhub_knada.servers.raw_options import decode_query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OF_THE_HUB = ("next", "display_name")
+"""Arguments of JupyterHub 5.3-6.1 itself: where to go after the start, how a server is called."""
+
+
+class StartPageHandler(SpawnHandler):
+    """JupyterHub's own start page, but for links: what one names is selected, and nothing starts.
+
+    A link starts a server in JupyterHub (5.3-6.1), and a GET carries no XSRF token: any page that somebody
+    opens could start one, with options of its choice, in a team of its choice.
+    """
+
+    link_options: Mapping[str, object]
+    """What the address names, for `KnadaSpawner.get_options_form`."""
+
+    def get(self, user_name: str | None = None, server_name: str = "") -> Any:
+        """Show the page, with what the address names selected.
+
+        Source: `SpawnHandler.get`, JupyterHub 5.3-6.1: it starts a server where `request.query_arguments` has
+        more than its own, so they are taken out; its own it reads in `request.arguments`.
+        """
+        query = {
+            name: [value.decode(errors="replace") for value in values]
+            for name, values in self.request.query_arguments.items()
+            if name not in _OF_THE_HUB
+        }
+        self.link_options = decode_query(query)
+        self.request.query_arguments = {}
+        return super().get(user_name, server_name)
+
+    async def spawn_single_user(self, *args: Any, **kwargs: Any) -> Any:
+        """Start a server for a form; JupyterHub starts one for a GET, too, where the page is empty.
+
+        Raises:
+            HTTPError: 500, the request is no form.
+
+        Source: `BaseHandler.spawn_single_user`, JupyterHub 5.3-6.1.
+        """
+        if self.request.method != "POST":
+            raise HTTPError(500, "The start page is empty: KnadaSpawner.spawn_page gave no text.")
+        return await super().spawn_single_user(*args, **kwargs)  # type: ignore[no-untyped-call]
