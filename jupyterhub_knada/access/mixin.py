@@ -30,6 +30,7 @@ from jupyterhub_knada.teams.hub_groups import (
     build_hub_groups,
     only_named,
     read_known_claim,
+    read_teams,
     said_at,
 )
 from jupyterhub_knada.teams.membership import Decision, decide_memberships
@@ -53,6 +54,8 @@ class _Placing:
 
     decision: Decision
     groups: tuple[str, ...]
+    is_kept: bool
+    """Whether the person stays in all the same: what cannot be read ends nothing."""
 
 
 class KnadaAuthenticator(Authenticator):
@@ -307,8 +310,8 @@ class KnadaAuthenticator(Authenticator):
             refusal = Refusal(Code.BAD_IDENT, _CONFUSED, _CONFUSED_REMEDY)
             self._say_refused(refusal, name)
             raise RefusedSignInError(refusal)
-        placing = self._place(name, self.read_group_claim(auth_model), _claim_of(known) if known else None)
-        if placing.decision.refusal and not auth_model.get("admin"):
+        placing = self._place(name, self.read_group_claim(auth_model), _group_names(known))
+        if placing.decision.refusal and not auth_model.get("admin") and not placing.is_kept:
             self._say_refused(placing.decision.refusal, name)
             raise RefusedSignInError(placing.decision.refusal)
         for membership in placing.decision.memberships:
@@ -343,21 +346,22 @@ class KnadaAuthenticator(Authenticator):
         if self.normalize_username(model.get("name", user.name)) != user.name:
             self.log.warning("The provider now has another name for %s: a new sign-in is needed", user.name)
             return False
-        claim, last = self.read_group_claim(model) if model else GroupClaim(None), _claim_of(user)
-        if claim.groups is None and handler is not None and self._needs_sign_in(last, handler):
+        claim, names = self.read_group_claim(model) if model else GroupClaim(None), _group_names(user)
+        if claim.groups is None and handler is not None and self._needs_sign_in(names, handler):
             self.log.warning("%s: the groups were said too long ago: a new sign-in is needed", user.name)
             return False
-        placing = self._place(user.name, claim, last)
-        if placing.decision.refusal and not user.admin:
+        placing = self._place(user.name, claim, names)
+        if placing.decision.refusal and not user.admin and not placing.is_kept:
             self._say_refused(placing.decision.refusal, user.name)
             user.sync_groups(placing.groups)  # type: ignore[no-untyped-call]
             return False
-        if not model and set(placing.groups) == {group.name for group in user.groups}:
+        if not model and set(placing.groups) == names:
             return True
         return {**model, "groups": list(placing.groups)}
 
-    def _needs_sign_in(self, last: KnownClaim | None, handler: BaseHandler) -> bool:
+    def _needs_sign_in(self, names: frozenset[str], handler: BaseHandler) -> bool:
         """Say whether groups are no longer known which a sign-in would tell; a token cannot sign in."""
+        last = read_known_claim(names)
         if last is None or not last.groups or handler.get_token():
             return False
         return last.is_outdated(self.now(), self.registry.snapshot.claim_age)
@@ -369,9 +373,16 @@ class KnadaAuthenticator(Authenticator):
         refreshed: bool | dict[str, Any] = await maybe_future(super().refresh_user(user, handler, **kwargs))  # type: ignore[no-untyped-call]
         return refreshed
 
-    def _place(self, name: str, claim: GroupClaim, last: KnownClaim | None) -> _Placing:
-        """Decide by the claim; where it is unknown, by the last known one, until that is too old."""
+    def _place(self, name: str, claim: GroupClaim, names: frozenset[str]) -> _Placing:
+        """Decide by the claim; where it is unknown, by the last known one, until that is too old.
+
+        Args:
+            name: The user name.
+            claim: What the provider says now.
+            names: Of the person's JupyterHub groups until now; none where the hub does not know them.
+        """
         snapshot, now = self.registry.snapshot, self.now()
+        last, was_in = read_known_claim(names), read_teams(names)
         if claim.gap:
             kept = "" if claim.groups is not None else "; memberships by group stay as they were"
             self.log.warning("%s: %s%s", name, claim.gap, kept)
@@ -384,13 +395,16 @@ class KnadaAuthenticator(Authenticator):
         elif last is not None and last.said is None:
             # Written by a version that knew of no age: it begins now.
             known = replace(last, said=said_at(now, snapshot.claim_age))
-        decision = decide_memberships(name, known.groups if known else None, snapshot)
-        return _Placing(decision, build_hub_groups(decision, known))
+        decision = decide_memberships(name, known.groups if known else None, snapshot, was_in)
+        if not snapshot.is_readable:
+            return _Placing(decision, tuple(sorted(names)), is_kept=bool(names))
+        is_kept = any(slug in was_in for slug in decision.closed)
+        return _Placing(decision, build_hub_groups(decision, known, was_in), is_kept)
 
     def _say_refused(self, refusal: Refusal, name: str) -> None:
         self.log.warning("Access denied: %s: %s", name, refusal)
 
 
-def _claim_of(user: User) -> KnownClaim | None:
-    """Give somebody's group claim as it was last known; None where nothing ever was."""
-    return read_known_claim(group.name for group in user.groups)
+def _group_names(user: User | None) -> frozenset[str]:
+    """Give the names of somebody's JupyterHub groups; none for whom the hub does not know."""
+    return frozenset(group.name for group in user.groups) if user else frozenset()

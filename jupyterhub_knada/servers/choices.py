@@ -131,6 +131,8 @@ def choose_team(named: str | None, offer: Offer, last: Choice | None, notices: l
     slugs = [team.slug for team in offer.teams]
     if named is not None:
         team = offer.find_team(named)
+        if team is None and named in offer.closed:
+            raise RefusedError(offer.closed[named])
         if team is None:
             # The same words whether such a team exists: whose teams there are is not everybody's business.
             message = f"{offer.user} is in no team {quoted(named)} that can start a server."
@@ -142,13 +144,19 @@ def choose_team(named: str | None, offer: Offer, last: Choice | None, notices: l
     if len(offer.teams) == 1:
         team = offer.teams[0]
         if last is not None:
-            notices.append(f"Team {quoted(last.team)}, named as the last one, is not open to you.")
+            notices.append(_where_it_went(last.team, offer))
         return team
     message = f"{offer.user} is in several teams, and this start names none."
     if last is not None:
-        message += f" Team {quoted(last.team)}, named as the last one, is not open to you."
+        message += f" {_where_it_went(last.team, offer)}"
     remedy = f"Name one as team. {name_them('', slugs)}"
     raise RefusedError(Refusal(Code.TEAM_UNDECIDED, message, remedy, status=400))
+
+
+def _where_it_went(team: str, offer: Offer) -> str:
+    """Say what became of the team of the last start."""
+    closed = offer.closed.get(team)
+    return closed.message if closed else f"Team {quoted(team)}, named as the last one, is not open to you."
 
 
 def choose_profile(

@@ -6,16 +6,17 @@ or a profile that is gone, is gone at once. Pure: no hub, no Kubernetes, no cloc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.teams.effective import effective_team
-from jupyterhub_knada.teams.membership import decide_memberships
+from jupyterhub_knada.teams.membership import decide_memberships, refuse_closed
 from jupyterhub_knada.teams.quoting import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
     from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam
@@ -66,13 +67,21 @@ class Offer:
     refusal: Refusal | None = None
     platform: PlatformFile | None = None
     """Whose bounds hold for what a person writes herself, e.g. an image; None: there are no bounds."""
+    closed: Mapping[str, Refusal] = field(default_factory=lambda: MappingProxyType({}))
+    """The person's teams that are closed, by slug: since when, why and whom to ask."""
 
     def find_team(self, slug: str) -> TeamOffer | None:
         """Give the offer of the team with exactly this slug, None where the person is not in it."""
         return next((offer for offer in self.teams if offer.slug == slug), None)
 
 
-def build_offer(user: str, groups: Collection[str] | None, snapshot: Snapshot, today: date) -> Offer:
+def build_offer(
+    user: str,
+    groups: Collection[str] | None,
+    snapshot: Snapshot,
+    today: date,
+    was_in: Collection[str] = (),
+) -> Offer:
     """Decide what `user` may choose now.
 
     Args:
@@ -81,13 +90,15 @@ def build_offer(user: str, groups: Collection[str] | None, snapshot: Snapshot, t
         groups: The person's group claims at the last refresh; None where they are unknown.
         snapshot: The team files as they hold now.
         today: Decides which images are past their end of life.
+        was_in: Slugs of the teams that the person was in at the last refresh.
 
     Returns:
         An offer with at least one team, or one with a refusal. Never both, never neither.
     """
-    decision = decide_memberships(user, groups, snapshot)
+    decision = decide_memberships(user, groups, snapshot, was_in)
+    closed = MappingProxyType({slug: refuse_closed([slug], snapshot) for slug in decision.closed})
     if decision.refusal is not None or snapshot.platform is None:
-        return Offer(user, (), decision.refusal or _PLATFORM_CLOSED)
+        return Offer(user, (), decision.refusal or _PLATFORM_CLOSED, None, closed)
     platform = snapshot.platform
     offers = [
         _offer_team(membership, snapshot.teams[membership.team], platform, today)
@@ -96,8 +107,8 @@ def build_offer(user: str, groups: Collection[str] | None, snapshot: Snapshot, t
     ]
     teams = sorted((offer for offer in offers if offer.profiles), key=_by_name)
     if not teams:
-        return Offer(user, (), _nothing_left(user, offers), platform.platform)
-    return Offer(user, tuple(teams), None, platform.platform)
+        return Offer(user, (), _nothing_left(user, offers), platform.platform, closed)
+    return Offer(user, tuple(teams), None, platform.platform, closed)
 
 
 def _offer_team(

@@ -29,7 +29,7 @@ from jupyterhub_knada.servers.sent_pod import refuse_environment, refuse_pod
 from jupyterhub_knada.servers.stored_options import guard_stored_options
 from jupyterhub_knada.servers.subdomains import SubdomainKubeSpawner
 from jupyterhub_knada.servers.traits import spawner_traits
-from jupyterhub_knada.teams.hub_groups import read_known_claim
+from jupyterhub_knada.teams.hub_groups import read_known_claim, read_teams
 from jupyterhub_knada.teams.registry import open_registry
 
 if TYPE_CHECKING:
@@ -175,9 +175,10 @@ class KnadaSpawner(SubdomainKubeSpawner):
     def build_offer(self, snapshot: Snapshot) -> Offer:
         """Decide what the server's owner may choose; whoever else asks chooses from the owner's teams."""
         now = datetime.now(tz=UTC)
-        claim = read_known_claim(group.name for group in self.user.groups)
+        names = [group.name for group in self.user.groups]
+        claim = read_known_claim(names)
         groups = frozenset() if claim is None else claim.groups_at(now, snapshot.claim_age)
-        return build_offer(self.user.name, groups, snapshot, now.date())
+        return build_offer(self.user.name, groups, snapshot, now.date(), read_teams(names))
 
     async def get_options_form(self) -> str:
         """Give the start page: what may be chosen, or why there is nothing and whom to ask.

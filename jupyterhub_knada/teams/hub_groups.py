@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from jupyterhub_knada.teams.membership import Decision
     from jupyterhub_knada.teams.snapshots import Snapshot
@@ -61,14 +61,17 @@ def said_at(now: datetime, age: timedelta | None) -> datetime:
     return now - (now - start) % step
 
 
-def build_hub_groups(decision: Decision, claim: KnownClaim | None) -> tuple[str, ...]:
+def build_hub_groups(
+    decision: Decision, claim: KnownClaim | None, was_in: Collection[str] = ()
+) -> tuple[str, ...]:
     """Give the names of all JupyterHub groups that somebody shall be in, sorted.
 
     Args:
         decision: Who is in which team.
         claim: The person's claim, as decided on; None: nothing is known of it.
+        was_in: The teams that the person is in now; those that are closed end nothing.
     """
-    names = set(decision.teams)
+    names = {*decision.teams, *(slug for slug in decision.closed if slug in was_in)}
     if claim is not None:
         names |= {CLAIM_PREFIX + group for group in claim.groups}
         if claim.said is not None:
@@ -79,6 +82,11 @@ def build_hub_groups(decision: Decision, claim: KnownClaim | None) -> tuple[str,
 def only_named(groups: Iterable[str], snapshot: Snapshot) -> frozenset[str]:
     """Leave out the groups that no team file names: a person may be in hundreds, and nothing reads them."""
     return frozenset(group for group in groups if snapshot.teams_of_group(group))
+
+
+def read_teams(hub_groups: Iterable[str]) -> frozenset[str]:
+    """Give the slugs of somebody's teams, as they were last decided, from the names of their groups."""
+    return frozenset(name for name in hub_groups if ":" not in name)
 
 
 def read_known_claim(hub_groups: Iterable[str]) -> KnownClaim | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jupyterhub_knada.errors import Severity
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from jupyterhub_knada.errors import Problem
     from jupyterhub_knada.teams.faults import Fault
@@ -40,6 +40,28 @@ class ClosedTeam:
     """At least one error, and its warnings."""
     users: frozenset[str] = frozenset()
     """Whom the file names under users and leads, as far as it can be read: to tell them the reason."""
+    groups: frozenset[str] = frozenset()
+    """Likewise, which groups it names."""
+    since: datetime | None = None
+    """UTC; None: not known."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is closed, for its people: `teams/kyrre.yaml has errors (line 3: Not a user name)`.
+
+        The kind of the first error only: what the file says there need not be for everybody whom it names.
+        """
+        errors = [problem for problem in self.problems if problem.severity is Severity.ERROR]
+        if not errors:
+            return f"{self.file} has errors"
+        first, more = errors[0], len(errors) - 1
+        line = f"line {first.line}: " if first.file == self.file else ""
+        return f"{self.file} has errors ({line}{first.code.title}{f', and {more} more' if more else ''})"
+
+    def __str__(self) -> str:
+        """Give a sentence: which team, since when and why."""
+        since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
+        return f"Team {self.slug} is closed{since}: {self.reason}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,8 @@ def _result(
     for slug in sorted(views):
         view, told = views[slug], sort_problems(problems[slug])
         if view.model is None or _has_error(told):
-            closed[slug] = ClosedTeam(slug, view.file, told, _people(view.data))
+            users, groups = _named(view.data, "users", "leads"), _named(view.data, "groups")
+            closed[slug] = ClosedTeam(slug, view.file, told, users, groups)
         else:
             teams[slug] = LoadedTeam(slug, view.file, view.model, view.positions, told)
     everything = [*others, *(problem for told in problems.values() for problem in told)]
@@ -170,9 +171,9 @@ def _has_error(problems: Iterable[Problem]) -> bool:
     return any(problem.severity is Severity.ERROR for problem in problems)
 
 
-def _people(data: Any) -> frozenset[str]:
-    """Give the names under users and leads, also of a file that does not hold."""
-    lists = (data.get(key) for key in ("users", "leads")) if isinstance(data, dict) else ()
+def _named(data: Any, *keys: str) -> frozenset[str]:
+    """Give the entries of lists of names, also of a file that does not hold."""
+    lists = (data.get(key) for key in keys) if isinstance(data, dict) else ()
     return frozenset(
         str(name) for names in lists if isinstance(names, list) for name in names if isinstance(name, str)
     )

@@ -42,6 +42,8 @@ class Decision:
     memberships: tuple[Membership, ...]
     """Sorted by team slug; one a team."""
     refusal: Refusal | None
+    closed: tuple[str, ...] = ()
+    """The slugs of the closed teams that the person is in, as far as anybody can say, sorted."""
 
     @property
     def teams(self) -> tuple[str, ...]:
@@ -49,7 +51,9 @@ class Decision:
         return tuple(membership.team for membership in self.memberships)
 
 
-def decide_memberships(user: str, groups: Collection[str] | None, snapshot: Snapshot) -> Decision:
+def decide_memberships(
+    user: str, groups: Collection[str] | None, snapshot: Snapshot, was_in: Collection[str] = ()
+) -> Decision:
     """Decide which teams somebody is in.
 
     Args:
@@ -57,6 +61,8 @@ def decide_memberships(user: str, groups: Collection[str] | None, snapshot: Snap
         groups: What the group claim says; None where the claim is unknown (absent, cut short, never seen),
             which is not the same as an empty claim.
         snapshot: The team files.
+        was_in: Slugs of the teams that the person was in when it was last decided: of a closed team's file
+            nothing may be readable.
 
     Returns:
         Memberships with a reason each, or a refusal: PLATFORM_CLOSED, TEAM_CLOSED, CLAIM_MISSING, NO_TEAM.
@@ -65,8 +71,11 @@ def decide_memberships(user: str, groups: Collection[str] | None, snapshot: Snap
     for slug, membership in _by_claim(groups or (), snapshot).items():
         reasons.setdefault(slug, membership)
     memberships = tuple(reasons[slug] for slug in sorted(reasons))
-    refusal = None if memberships else _refuse(user, groups, snapshot)
-    return Decision(user=user, memberships=memberships, refusal=refusal)
+    closed = tuple(
+        sorted(snapshot.closed_teams_of(user, groups or ()).union(was_in) & snapshot.closed.keys())
+    )
+    refusal = None if memberships else _refuse(user, groups, snapshot, closed)
+    return Decision(user, memberships, refusal, closed)
 
 
 def _listed(user: str, snapshot: Snapshot) -> dict[str, Membership]:
@@ -99,7 +108,25 @@ def _by_claim(groups: Collection[str], snapshot: Snapshot) -> dict[str, Membersh
     return found
 
 
-def _refuse(user: str, groups: Collection[str] | None, snapshot: Snapshot) -> Refusal:
+def refuse_closed(slugs: Collection[str], snapshot: Snapshot) -> Refusal:
+    """Say which of somebody's teams are closed, since when and why, and whom to ask.
+
+    Args:
+        slugs: Of closed teams, at least one.
+        snapshot: The team files.
+    """
+    them = "it" if len(slugs) == 1 else "them"
+    return Refusal(
+        Code.TEAM_CLOSED,
+        " ".join(str(snapshot.closed[slug]) for slug in sorted(slugs)),
+        f"You are still in {them}, and running servers run on. "
+        f"Ask whoever changed {them} last, or {_contact(snapshot)}, to correct {them}.",
+    )
+
+
+def _refuse(
+    user: str, groups: Collection[str] | None, snapshot: Snapshot, closed: Collection[str]
+) -> Refusal:
     """Say why somebody has no team, the reason that can be mended first."""
     who = f"You are signed in as {user}"
     contact = _contact(snapshot)
@@ -109,18 +136,8 @@ def _refuse(user: str, groups: Collection[str] | None, snapshot: Snapshot) -> Re
             f"{who}, but nothing can be started here now: the platform's own file does not hold.",
             "The administrators see what is wrong in the hub's log; try again when it is mended.",
         )
-    if slugs := snapshot.closed_teams_of_user(user):
-        names = sorted(slugs)
-        files = " and ".join(snapshot.closed[slug].file for slug in names)
-        is_one = len(names) == 1
-        team, have = ("team", "has") if is_one else ("teams", "have")
-        return Refusal(
-            Code.TEAM_CLOSED,
-            f"{who}, but your {team} {' and '.join(names)} {'is' if is_one else 'are'} closed: "
-            f"{files} {have} errors.",
-            f"Ask whoever changed {'it' if is_one else 'them'} last, or {contact}, to correct "
-            f"{'it' if is_one else 'them'}; then sign in again.",
-        )
+    if closed:
+        return refuse_closed(closed, snapshot)
     if groups is None and snapshot.groups:
         return Refusal(
             Code.CLAIM_MISSING,

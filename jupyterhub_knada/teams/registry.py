@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -136,7 +137,8 @@ class Registry:
             loaded, read_as = self._read()
             self._read_as, self._seen, self._unsettled_looks = read_as, None, 0
             before = self._snapshot
-            after = build_snapshot(self._base, loaded, team=self._team, is_listed=read_as.is_listed)
+            now = datetime.now(tz=UTC)
+            after = build_snapshot(self._base, loaded, team=self._team, is_listed=read_as.is_listed, now=now)
             if after is before:
                 return False
             version = before.version + 1 if before else 1

@@ -27,6 +27,7 @@ from jupyterhub_knada.teams.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from datetime import datetime
 
     from jupyterhub_knada.teams.faults import Path
     from jupyterhub_knada.teams.loaded import LoadedFiles, LoadedPlatform
@@ -35,7 +36,12 @@ _T = TypeVar("_T")
 
 
 def build_snapshot(
-    before: Snapshot | None, loaded: LoadedFiles, *, team: str | None = None, is_listed: bool = True
+    before: Snapshot | None,
+    loaded: LoadedFiles,
+    *,
+    team: str | None = None,
+    is_listed: bool = True,
+    now: datetime | None = None,
 ) -> Snapshot:
     """Give the snapshot that follows; the very same object if nothing has changed.
 
@@ -44,6 +50,7 @@ def build_snapshot(
         loaded: What the files say now.
         team: Serve this team only.
         is_listed: False where the folder of team files could not be listed, so that `loaded` has no teams.
+        now: UTC; since then a team is closed that was not before; None: nobody asks.
     """
     platform = loaded.platform or (before.platform if before else None)
     if before and not is_listed:
@@ -56,7 +63,7 @@ def build_snapshot(
         version=before.version + 1 if before else 1,
         platform=platform,
         teams=MappingProxyType(_only(teams, team)),
-        closed=MappingProxyType(_only(closed, team)),
+        closed=MappingProxyType(_dated(_only(closed, team), before, now)),
         problems=sort_problems((*problems, *_missing(team, {**teams, **closed}))),
         stale=frozenset(
             slug
@@ -83,7 +90,7 @@ def _under_new_platform(before: Snapshot | None, loaded: LoadedFiles, platform: 
         if before and slug in before.teams:
             kept |= _kept(before, [slug])
         else:
-            closed[slug] = ClosedTeam(slug, newcomer.file, (problem,), _named(newcomer))
+            closed[slug] = ClosedTeam(slug, newcomer.file, (problem,), *_named(newcomer))
     return {**fresh, **kept}, closed, tuple(problems)
 
 
@@ -91,7 +98,7 @@ def _under_old_platform(before: Snapshot | None, loaded: LoadedFiles) -> _Parts:
     """Keep the teams that still have a file; close the others: nothing says what holds for them."""
     teams = _kept(before, {**loaded.teams, **loaded.closed})
     waiting = {
-        slug: ClosedTeam(slug, team.file, _errors(loaded), _named(team))
+        slug: ClosedTeam(slug, team.file, _errors(loaded), *_named(team))
         for slug, team in loaded.teams.items()
         if slug not in teams
     }
@@ -152,8 +159,20 @@ def _missing(team: str | None, known: Collection[str]) -> Iterator[Problem]:
         )
 
 
-def _named(team: LoadedTeam) -> frozenset[str]:
-    return frozenset((*team.team.users, *team.team.leads))
+def _named(team: LoadedTeam) -> tuple[frozenset[str], frozenset[str]]:
+    """Give the people and the groups of a team."""
+    return frozenset((*team.team.users, *team.team.leads)), frozenset(team.team.groups)
+
+
+def _dated(
+    closed: Mapping[str, ClosedTeam], before: Snapshot | None, now: datetime | None
+) -> dict[str, ClosedTeam]:
+    """Say since when each team is closed: since now, unless it was before."""
+    known = before.closed if before else {}
+    return {
+        slug: replace(team, since=known[slug].since if slug in known else now)
+        for slug, team in closed.items()
+    }
 
 
 def _errors(loaded: LoadedFiles) -> tuple[Problem, ...]:

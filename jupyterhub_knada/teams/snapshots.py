@@ -39,6 +39,7 @@ class Snapshot:
     _by_user: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _by_group: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _closed_by_user: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    _closed_by_group: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def teams_of_user(self, user: str) -> frozenset[str]:
         """Give the slugs of the served teams that name `user` under users or leads. O(1)."""
@@ -48,15 +49,21 @@ class Snapshot:
         """Give the slugs of the served teams that name `group`, exactly as the claim has it. O(1)."""
         return self._by_group.get(group, frozenset())
 
-    def closed_teams_of_user(self, user: str) -> frozenset[str]:
-        """Give the slugs of the closed teams whose file, as far as it can be read, names `user`. O(1)."""
-        return self._closed_by_user.get(normalize_user_name(user), frozenset())
+    def closed_teams_of(self, user: str, groups: Iterable[str]) -> frozenset[str]:
+        """Give the slugs of the closed teams whose file, as far as it can be read, names these."""
+        by_group = (self._closed_by_group.get(group, frozenset()) for group in groups)
+        return self._closed_by_user.get(normalize_user_name(user), frozenset()).union(*by_group)
 
     @property
     def claim_age(self) -> timedelta | None:
         """How long a claim counts that the provider does not repeat; None: for ever."""
         leaving = self.platform.platform.leaving if self.platform else Leaving()
         return None if leaving.claim_age == "never" else timedelta(seconds=leaving.claim_age)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether anything follows from what is not in it: not from an invalid platform file or no files."""
+        return self.platform is not None and bool(self.teams or self.closed)
 
     @property
     def has_errors(self) -> bool:
@@ -80,6 +87,8 @@ class Snapshot:
         object.__setattr__(self, "_by_user", _index(named))
         object.__setattr__(self, "_by_group", _index(groups))
         object.__setattr__(self, "_closed_by_user", _index(refused))
+        shut = ((group, slug) for slug, closed in self.closed.items() for group in closed.groups)
+        object.__setattr__(self, "_closed_by_group", _index(shut))
 
 
 def _index(pairs: Iterable[tuple[str, str]]) -> Mapping[str, frozenset[str]]:

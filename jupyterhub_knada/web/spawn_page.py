@@ -22,7 +22,7 @@ from jupyterhub_knada.servers.raw_options import UNLISTED_CHOICE, UNLISTED_SUFFI
 from jupyterhub_knada.web.spawn_facts import profile_facts, team_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from jupyterhub_knada.servers.choices import Choice, OptionValue
@@ -130,13 +130,14 @@ def render_spawn_page(
         are those of `servers.choices.decode_form`.
     """
     if offer.refusal is not None:
-        return _render("spawn_refused.html", refusal=offer.refusal)
+        others = [closed for closed in offer.closed.values() if closed.code is not offer.refusal.code]
+        return _render("spawn_refused.html", refusals=[offer.refusal, *others])
     selected = preselect(named or {}, offer, last)
     page = _Page(offer, selected.choice, last, hub, today or datetime.now(UTC).date())
     return _render(
         "spawn_options.html",
         teams=[_show_team(page, number, one) for number, one in enumerate(offer.teams, start=1)],
-        notices=selected.notices,
+        notices=_add_closed_teams(offer, selected.notices),
         unlisted=UNLISTED_CHOICE,
         longest_text=MAX_OWN_TEXT_LENGTH,
     )
@@ -156,6 +157,15 @@ def _environment() -> Environment:
 
 def _render(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context)
+
+
+def _add_closed_teams(offer: Offer, notices: Iterable[str]) -> list[str]:
+    """Say first which teams are missing, since when, why and whom to ask; none of it twice."""
+    closed = {refusal.message: refusal.remedy for refusal in offer.closed.values()}
+    return [
+        *(f"{message} {remedy}" for message, remedy in closed.items()),
+        *(notice for notice in notices if not notice.startswith(tuple(closed))),
+    ]
 
 
 def _show_team(page: _Page, number: int, offer: TeamOffer) -> TeamSection:

@@ -20,7 +20,7 @@ from tests.support.group_names import without_moment
 from tests.support.provider_names import PROVIDER_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -385,6 +385,48 @@ async def test_refresh_of_somebody_who_left_every_team_ends_groups_and_asks_for_
     assert await refresh(told, person) is False
     assert person.group_names == [SAID]
     assert "Access denied: ola" in caplog.text
+
+
+def break_team(teams: Path) -> None:
+    """Have a hub start while a team's file cannot even be read as YAML."""
+    (teams / "kyrre.yaml").write_text("namespace: [kyrre\n")
+
+
+def empty_folder(teams: Path) -> None:
+    """Have a hub start while the files are not there yet."""
+    for file in teams.iterdir():
+        file.unlink()
+
+
+def no_folder(teams: Path) -> None:
+    """Have a hub start without its folder."""
+    empty_folder(teams)
+    teams.rmdir()
+
+
+def break_platform(teams: Path) -> None:
+    """Have a hub start with a platform file that is invalid."""
+    (teams.parent / "platform.yaml").write_text("domain: [\n")
+
+
+@pytest.mark.parametrize("spoil", [break_team, empty_folder, no_folder, break_platform])
+async def test_state_that_cannot_be_read_ends_nobodys_session_or_membership(
+    teams: Path, spoil: Callable[[Path], None]
+) -> None:
+    """Who was in the team stays signed in and may sign in again; who was not does not get in."""
+    (teams.parent / "platform.yaml").write_text("{}")
+    spoil(teams)
+    files = {"teams_dir": str(teams), "platform_file": str(teams.parent / "platform.yaml")}
+    told = Told(config=Config({"KnadaAuthenticator": files}))  # type: ignore[no-untyped-call]
+    person = Person("e152435", [Group("kyrre"), Group("claim:analysts"), Group(SAID)])
+    names = sorted(person.group_names)
+    if spoil is break_team:
+        (teams / "brreg.yaml").write_text("namespace: brreg\nusers: [lea]\n")
+        told.registry.reload()
+    assert await refresh(told, person) is True
+    assert sorted((await sign_in(told, {"name": "e152435"}, person))["groups"]) == names
+    with pytest.raises(RefusedSignInError):
+        await sign_in(told, {"name": "e9", "groups": ["analysts"]})
 
 
 async def test_refresh_of_a_hub_admin_who_left_every_team_keeps_them_in(told: Told) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -58,6 +59,21 @@ def test_spawn_page_sent_untouched_starts_the_last_choice_again(last: Choice) ->
     assert isinstance(choice, Choice)
     assert (choice.team, choice.profile) == (last.team, last.profile)
     assert last.options.items() <= choice.options.items()
+
+
+def test_spawn_page_says_which_team_is_closed_since_when_and_whom_to_ask() -> None:
+    """Above the teams that are open, or beside the reason why none is; and only once."""
+    shut = Refusal(Code.TEAM_CLOSED, "Team shut is closed since <b>.", "Ask #shut.")
+    offer = replace(make_offer(make_team("alfa")), closed={"shut": shut})
+    for last in (None, Choice("shut", "small")):
+        assert read(offer, last).text.count("Team shut is closed since <b>.") == 1
+        assert "Team shut is closed since <b>. Ask #shut." in read(offer, last).text
+    assert read(offer, named={"team": "shut"}).text.count("Team shut is closed since <b>.") == 1
+    nothing = Refusal(Code.NOTHING_TO_OFFER, "Every image is old.", "Ask #alfa.")
+    page = read(replace(offer, teams=(), refusal=nothing))
+    assert "Every image is old." in page.text
+    assert "Team shut is closed since <b>." in page.text
+    assert read(replace(offer, teams=(), refusal=shut)).text.count("Team shut") == 1
 
 
 def test_spawn_page_of_two_teams_without_a_last_choice_selects_none() -> None:

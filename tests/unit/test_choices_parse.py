@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -290,6 +291,19 @@ def test_parse_choice_of_a_last_team_that_was_left_takes_the_only_other_or_asks(
     refusal = refused({}, last=Choice("left", "small"))
     assert refusal.code is Code.TEAM_UNDECIDED
     assert "Team 'left', named as the last one, is not open to you." in refusal.message
+
+
+def test_parse_choice_of_a_closed_team_says_that_it_is_closed() -> None:
+    """Named by form, link or REST, or as the last one: never that the person is not in it."""
+    shut = Refusal(Code.TEAM_CLOSED, "Team shut is closed since yesterday.", "Ask #shut.")
+    closed = {"shut": shut}
+    both = replace(two_teams(), closed=closed)
+    assert refused({"team": "shut"}, both) is shut
+    assert refused({"team": "shut", "profile": "small"}, both) is shut
+    assert refused({"team": "other"}, both).code is Code.TEAM_NOT_YOURS
+    assert "Team shut is closed since yesterday." in refused({}, both, Choice("shut", "small")).message
+    one = replace(make_offer(make_team("alfa")), closed=closed)
+    assert chosen({}, one, Choice("shut", "small")).notices == ("Team shut is closed since yesterday.",)
 
 
 def test_parse_choice_of_stored_options_falls_back_where_the_same_by_name_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -12,8 +13,9 @@ from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams.loading import ClosedTeam, LoadedPlatform, LoadedTeam, Positions
 from jupyterhub_knada.teams.membership import Membership, Role, decide_memberships
 from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+from jupyterhub_knada.teams.reloading import build_snapshot
 from jupyterhub_knada.teams.snapshots import Snapshot
-from tests.support.team_files import load_texts
+from tests.support.team_files import load_folder, load_texts, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,8 +146,9 @@ def test_membership_of_one_team_is_decided(
                 closed={"kyrre": ClosedTeam("kyrre", "teams/kyrre.yaml", (), frozenset({"E152435"}))}
             ),
             Code.TEAM_CLOSED,
-            "You are signed in as e152435, but your team kyrre is closed: teams/kyrre.yaml has errors. "
-            "Ask whoever changed it last, or #knada, to correct it; then sign in again. [KNADA-S007]",
+            "Team kyrre is closed: teams/kyrre.yaml has errors. "
+            "You are still in it, and running servers run on. "
+            "Ask whoever changed it last, or #knada, to correct it. [KNADA-S007]",
             id="the only team is closed",
         ),
         pytest.param(
@@ -157,9 +160,10 @@ def test_membership_of_one_team_is_decided(
                 }
             ),
             Code.TEAM_CLOSED,
-            "You are signed in as e152435, but your teams alpha and kyrre are closed: teams/alpha.yaml and "
-            "teams/kyrre.yaml have errors. "
-            "Ask whoever changed them last, or #knada, to correct them; then sign in again. [KNADA-S007]",
+            "Team alpha is closed: teams/alpha.yaml has errors. "
+            "Team kyrre is closed: teams/kyrre.yaml has errors. "
+            "You are still in them, and running servers run on. "
+            "Ask whoever changed them last, or #knada, to correct them. [KNADA-S007]",
             id="both teams are closed",
         ),
         pytest.param(
@@ -209,6 +213,38 @@ def test_membership_of_an_open_team_counts_beside_a_closed_one() -> None:
     decision = decide_memberships("e1", [], make_snapshot(closed=closed, alpha={"users": ["e1"]}))
 
     assert decision.teams == ("alpha",)
+
+
+@pytest.mark.parametrize(
+    ("user", "groups", "was_in", "closed"),
+    [
+        pytest.param("e1", [], (), ("kyrre",), id="named under users"),
+        pytest.param("e2", ["analysts"], (), ("kyrre",), id="by group"),
+        pytest.param("e2", None, ("kyrre", "alpha"), ("kyrre",), id="in it when it could be read"),
+        pytest.param("e2", ["others"], ("alpha",), (), id="not in it"),
+    ],
+)
+def test_closed_team_is_told_to_whoever_is_in_it(
+    user: str, groups: list[str] | None, was_in: tuple[str, ...], closed: tuple[str, ...]
+) -> None:
+    """By what can be read of its file, and by where the person was before."""
+    shut = ClosedTeam("kyrre", "teams/kyrre.yaml", (), frozenset({"E1"}), frozenset({"analysts"}))
+    snapshot = make_snapshot(closed={"kyrre": shut}, alpha={"users": ["e1", "e2"]})
+
+    decision = decide_memberships(user, groups, snapshot, was_in)
+
+    assert (decision.closed, decision.teams) == (closed, ("alpha",))
+
+
+def test_closed_team_says_since_when_and_the_kind_of_its_errors(tmp_path: Path) -> None:
+    """Enough to find the line, and nothing of what stands there."""
+    text = "namespace: kyrre\nusers: [e1]\nenv: {SECRET TOKEN: abc}\nmemoryLimit: 2\n"
+    loaded = load_folder(write_files(tmp_path, kyrre=text))
+    [first] = build_snapshot(None, loaded, now=datetime(2026, 12, 1, 8, 20, tzinfo=UTC)).closed.values()
+    assert str(first) == (
+        "Team kyrre is closed since 2026-12-01 08:20 UTC: teams/kyrre.yaml has errors "
+        "(line 3: Not an environment variable, and 1 more)."
+    )
 
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])

@@ -137,3 +137,12 @@ def test_build_offer_of_nothing_is_a_refusal_with_the_reason(files: Snapshot, co
     assert offer.teams == ()
     assert offer.refusal is not None
     assert offer.refusal.code is code
+
+
+def test_build_offer_beside_a_closed_team_says_that_it_is_closed() -> None:
+    """The team is missing from the page, and the person is not left to wonder where it is."""
+    offer = build_offer("e1", None, snapshot({"open": {}}, closed=("kyrre", "x")), TODAY, ["kyrre"])
+    assert [team.slug for team in offer.teams] == ["open"]
+    assert offer.closed["kyrre"].message == "Team kyrre is closed: teams/kyrre.yaml has errors."
+    assert set(offer.closed) == {"kyrre", "x"}
+    assert build_offer("e9", None, snapshot({}, closed=("kyrre",)), TODAY).closed == {}

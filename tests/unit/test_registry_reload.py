@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -189,7 +190,7 @@ def test_registry_broken_platform_file_keeps_the_last_good_one(tmp_path: Path) -
     assert after.platform.platform.contact == "#knada"
     assert (list(after.teams), list(after.closed), sorted(after.stale)) == (["kyrre"], ["new"], ["kyrre"])
     assert after.teams["kyrre"].team.cpu_limit is None
-    assert after.closed_teams_of_user("e2") == {"new"}
+    assert after.closed_teams_of("e2", ()) == {"new"}
     assert [problem.file for problem in errors_of(after)] == ["platform.yaml"]
 
 
@@ -406,6 +407,25 @@ def test_build_snapshot_gives_the_same_object_for_the_same_files(tmp_path: Path)
     first = build_snapshot(None, load_folder(tmp_path))
 
     assert build_snapshot(first, load_folder(tmp_path)) is first
+
+
+def test_closed_team_keeps_the_moment_since_when_it_is(tmp_path: Path) -> None:
+    """However its errors change; a team that opens and closes again is closed since then."""
+    moments = [datetime(2026, 12, day, tzinfo=UTC) for day in (1, 2, 3, 4)]
+    write_files(tmp_path, kyrre=SEED, broken=BROKEN)
+    first = build_snapshot(None, load_folder(tmp_path), now=moments[0])
+    assert first.closed["broken"].since == moments[0]
+    assert build_snapshot(first, load_folder(tmp_path), now=moments[1]) is first
+    write_files(tmp_path, broken="namespace: broken\n", other=BROKEN)
+    second = build_snapshot(first, load_folder(tmp_path), now=moments[1])
+    assert {slug: team.since for slug, team in second.closed.items()} == {
+        "broken": moments[0],
+        "other": moments[1],
+    }
+    (tmp_path / "teams" / "other.yaml").unlink()
+    third = build_snapshot(second, load_folder(tmp_path), now=moments[2])
+    write_files(tmp_path, other=BROKEN)
+    assert build_snapshot(third, load_folder(tmp_path), now=moments[3]).closed["other"].since == moments[3]
 
 
 def test_registry_tells_listeners_and_survives_their_errors(
