@@ -22,14 +22,14 @@ HOME_SIZE: Final = 10 * 1024**3
 
 
 def decide_home(
-    chosen: ResolvedChoice, user: UserFacts, hub: HubSettings, bounds: Bounds | None
+    chosen: ResolvedChoice, user: UserFacts, hub: HubSettings, bounds: Bounds
 ) -> tuple[HomePlan | None, Mapping[str, str]]:
     """Decide where the home is and how big a new one gets; None where the team has none."""
     team = chosen.team
     if team.storage_none is not None and team.storage_none.value:
         return None, {"home": team.storage_none.source}
     size = team.storage_size or _hub_storage_size(hub) or Sourced(HOME_SIZE, BUILT_IN)
-    size = cap(size, bounds.storage_size if bounds else None)
+    size = cap(size, bounds.storage_size)
     storage_class = team.storage_class
     if storage_class is None and (hub_class := hub.said("storage_class")):
         storage_class = Sourced(hub_class, HUB)

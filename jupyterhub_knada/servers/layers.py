@@ -15,16 +15,18 @@ from jupyterhub_knada.servers.override_volumes import check_laid_volumes
 from jupyterhub_knada.servers.profile_options import option_overrides
 from jupyterhub_knada.servers.volumes import hub_mount_paths, hub_volume_names
 from jupyterhub_knada.teams.effective import Sourced
+from jupyterhub_knada.teams.override_bounds import find_override_faults, find_unlisted_names
 from jupyterhub_knada.teams.pod_bounds import check_references, check_variables
-from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.quoting import got, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.profile_options import OptionValue
-    from jupyterhub_knada.teams.effective import EffectiveProfile
+    from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam
     from jupyterhub_knada.teams.faults import Fault
+    from jupyterhub_knada.teams.model import Bounds
 
 T = TypeVar("T")
 
@@ -63,10 +65,10 @@ def lay_overrides(profile: EffectiveProfile, options: Mapping[str, OptionValue])
     return Overrides(values, sources)
 
 
-def check_laid(overrides: Overrides, hub: HubSettings) -> None:
+def check_laid(overrides: Overrides, hub: HubSettings, bounds: Bounds) -> None:
     """Check overrides as they are at a start: a person's own text, which no file check saw, may be in them.
 
-    What the hub mounts is known here, too.
+    What the hub mounts is known here, too, and what the platform's bounds are now.
 
     Raises:
         RefusedError: with the code of what was found.
@@ -78,8 +80,22 @@ def check_laid(overrides: Overrides, hub: HubSettings) -> None:
             refuse_override(trait, value)
         for fault in check_contents(trait, value):
             _refuse_fault(trait, fault)
+    for fault in find_override_faults(overrides.values, bounds):
+        _refuse_fault(str(fault.path[0]), fault)
     for fault in check_laid_volumes(overrides.values, hub_volume_names(hub), hub_mount_paths(hub)):
         _refuse_fault(str(fault.path[0]), fault)
+
+
+def check_team_names(team: EffectiveTeam, bounds: Bounds) -> None:
+    """Check the labels and annotations of a team, served as it last was, against the bounds as they are now.
+
+    Raises:
+        RefusedError: OVER_BOUND.
+    """
+    for fault in find_unlisted_names(team.labels, team.annotations, bounds):
+        message = f"Team {quoted(team.slug)} cannot start a server: {fault.message}; {fault.rule}."
+        remedy = f"Ask {team.contact or 'whoever keeps the team file'} to remove it."
+        raise RefusedError(Refusal(fault.code, message, remedy, status=409))
 
 
 def check_environment(team: Mapping[str, str], overrides: Overrides, hub: HubSettings) -> None:
@@ -146,10 +162,18 @@ class Layers:
         try:
             configured = read(self.hub.said(trait))
         except (TypeError, ValueError):
-            message = f"The hub's own {trait} cannot be used {got(self.hub.said(trait))}."
-            refusal = Refusal(Code.HUB_SETTING, message, "Tell whoever runs this hub.", status=409)
-            raise RefusedError(refusal) from None
+            refuse_hub_setting(trait, self.hub.said(trait))
         return None if configured is None else Sourced(configured, HUB)
+
+
+def refuse_hub_setting(trait: str, value: object) -> NoReturn:
+    """Refuse a start for which the hub's own configuration says something that cannot be read.
+
+    Raises:
+        RefusedError: always.
+    """
+    message = f"The hub's own {trait} cannot be used {got(value)}."
+    raise RefusedError(Refusal(Code.HUB_SETTING, message, "Tell whoever runs this hub.", status=409))
 
 
 def refuse_override(trait: str, value: object) -> NoReturn:

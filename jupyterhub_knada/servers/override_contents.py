@@ -5,7 +5,6 @@ KubeSpawner's traits take any mapping here; Kubernetes, or another team, would f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -46,7 +45,7 @@ from jupyterhub_knada.teams.names import (
     reserved_variable,
 )
 from jupyterhub_knada.teams.pod_bounds import check_variables
-from jupyterhub_knada.teams.quantities import QuantityError
+from jupyterhub_knada.teams.quantities import QuantityError, read_count
 from jupyterhub_knada.teams.quoting import got
 
 _FIELD_SOURCES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -58,8 +57,6 @@ _FIELD_SOURCES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 """Where a variable may come from, and what is said of it. Source: Kubernetes, core/v1 EnvVarSource."""
 _HOOKS: Final = frozenset({"postStart", "preStop"})
 _HANDLERS: Final = frozenset({"exec", "sleep"})
-_AMOUNT: Final = re.compile(r"[0-9]{1,9}")
-_MOST_DEVICES: Final = 10**9
 _LONGEST_MESSAGE: Final = 1000
 
 
@@ -83,10 +80,13 @@ def _misshapen(name: str, value: Any) -> Iterable[Fault]:
 
 
 def _size(name: str, value: Any) -> Iterable[Fault]:
-    if value is None:
-        return  # It takes a limit away, as far as the platform's bounds let it.
+    # Null takes a limit away, as far as the platform's bounds let it.
+    return () if value is None else _quantity(SIZES[name], value)
+
+
+def _quantity(read: Callable[[object], int], value: Any) -> Iterable[Fault]:
     try:
-        SIZES[name](value)
+        read(value)
     except QuantityError as error:
         yield Fault(error.code, error.message, error.rule, error.remedy)
 
@@ -155,16 +155,8 @@ def _resources(_: str, value: Any) -> Iterable[Fault]:
             remedy = "write for example 'nvidia.com/gpu', or remove it"
             message = f"not an extra resource {got(key)}"
             yield Fault(Code.OWNED_OVERRIDE, message, rule, remedy, (key,), at_key=True)
-        elif content is not None and not _is_amount(content):
-            message = f"not an amount {got(content)}"
-            rule = "a whole number: devices are not shared"
-            yield Fault(Code.BAD_QUANTITY, message, rule, "write for example '1'", (key,))
-
-
-def _is_amount(content: Any) -> bool:
-    if isinstance(content, str):
-        return _AMOUNT.fullmatch(content) is not None
-    return isinstance(content, int) and not isinstance(content, bool) and 0 <= content < _MOST_DEVICES
+        elif content is not None:
+            yield from (fault.below((key,)) for fault in _quantity(read_count, content))
 
 
 def _seconds(name: str, value: Any) -> Iterable[Fault]:

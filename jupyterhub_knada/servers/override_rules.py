@@ -190,13 +190,17 @@ POD_KEYS: Final = frozenset(
         "hostAliases",
         "hostname",
         "restartPolicy",
+        "runtimeClassName",
         "shareProcessNamespace",
         "subdomain",
         "terminationGracePeriodSeconds",
         "topologySpreadConstraints",
     }
 )
-"""Of `extra_pod_config`; the rest of a pod's spec could raise privileges or pass bounds."""
+"""Of `extra_pod_config`; the rest of a pod's spec could raise privileges or pass bounds.
+
+`bounds.runtimeClasses` says which `runtimeClassName` there may be: none, where it says nothing.
+"""
 
 _NODE: Final = "it is the node's, and Pod Security 'restricted' keeps servers from it"
 _PROBE: Final = "the node would send the request, past every network policy"
@@ -212,7 +216,6 @@ POD_REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "initContainers": _BESIDE,
         "nodeName": "it would pass the scheduler: use nodeSelector",
         "priorityClassName": "it could push other teams' servers out",
-        "runtimeClassName": _PRIVILEGE,
         "securityContext": f"{_PRIVILEGE}, and Pod Security 'restricted' asks for the platform's own",
         "serviceAccount": "it is the team's identity: use serviceAccount of the team",
         "serviceAccountName": "it is the team's identity: use serviceAccount of the team",

@@ -28,12 +28,14 @@ from jupyterhub_knada.servers.layers import (
     Layers,
     check_environment,
     check_laid,
+    check_team_names,
     lay_overrides,
 )
 from jupyterhub_knada.servers.plan_inputs import HubSettings, ResolvedChoice, UserFacts, resolve_choice
 from jupyterhub_knada.servers.sizes import decide_sizes
 from jupyterhub_knada.teams.effective import Sourced
 from jupyterhub_knada.teams.image_bounds import refuse_image
+from jupyterhub_knada.teams.model import Bounds
 from jupyterhub_knada.teams.names import reserved_annotation, reserved_label
 from jupyterhub_knada.teams.quoting import quoted
 
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from jupyterhub_knada.servers.profile_options import OptionValue
     from jupyterhub_knada.servers.sizes import Sizes
     from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam, IdleTimeout, Interface
-    from jupyterhub_knada.teams.model import Bounds
 
 __all__ = [
     "HubSettings",
@@ -167,9 +168,10 @@ def build_plan(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> Ser
 def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerPlan:
     _check_server_name(user.server_name)
     _check_namespace(chosen.team, hub)
-    bounds = chosen.platform.bounds if chosen.platform is not None else None
+    bounds = chosen.platform.bounds if chosen.platform is not None else Bounds()
+    check_team_names(chosen.team, bounds)
     overrides = lay_overrides(chosen.profile, chosen.options)
-    check_laid(overrides, hub)
+    check_laid(overrides, hub, bounds)
     check_environment(decide_env(chosen.team), overrides, hub)
     layers = Layers(overrides, hub)
     sizes = decide_sizes(chosen.profile, layers, bounds)

@@ -9,9 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_knada.servers.layers import BUILT_IN, CAPPED, HUB, Layers, refuse_override
+from jupyterhub_knada.servers.layers import (
+    BUILT_IN,
+    CAPPED,
+    HUB,
+    Layers,
+    refuse_hub_setting,
+    refuse_override,
+)
 from jupyterhub_knada.servers.override_rules import BOUNDED_RESOURCES, SIZES, is_extended_resource
 from jupyterhub_knada.teams.effective import Sourced
+from jupyterhub_knada.teams.globs import matches_any
+from jupyterhub_knada.teams.quantities import QuantityError, read_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,16 +54,14 @@ class Sizes:
     """Who says `limits`, None where there are none."""
 
 
-def decide_sizes(profile: EffectiveProfile, layers: Layers, bounds: Bounds | None) -> Sizes:
+def decide_sizes(profile: EffectiveProfile, layers: Layers, bounds: Bounds) -> Sizes:
     """Decide the size of a server of this profile.
 
     Raises:
         RefusedError: BAD_OVERRIDE, see `Layers.pick`.
     """
-    memory_bound = bounds.memory_limit if bounds else None
-    cpu_bound = bounds.cpu_limit if bounds else None
-    memory_limit = cap(_find("mem_limit", layers, profile.memory_limit) or _MEMORY, memory_bound)
-    cpu_limit = cap(_find("cpu_limit", layers, profile.cpu_limit) or _CPU, cpu_bound)
+    memory_limit = cap(_find("mem_limit", layers, profile.memory_limit) or _MEMORY, bounds.memory_limit)
+    cpu_limit = cap(_find("cpu_limit", layers, profile.cpu_limit) or _CPU, bounds.cpu_limit)
     memory_guarantee = _find("mem_guarantee", layers, profile.memory_guarantee)
     cpu_guarantee = _find("cpu_guarantee", layers, profile.cpu_guarantee)
     limits, source = _decide_other_limits(profile, layers, bounds)
@@ -95,9 +102,9 @@ def _at_most(value: Sourced[int] | None, limit: int) -> Sourced[int] | None:
 
 
 def _decide_other_limits(
-    profile: EffectiveProfile, layers: Layers, bounds: Bounds | None
+    profile: EffectiveProfile, layers: Layers, bounds: Bounds
 ) -> tuple[Mapping[str, str | int], str | None]:
-    """Lay the limits of other resources over each other; the GPUs of all kinds together keep their bound."""
+    """Lay the limits of other resources over each other; all devices together keep their bound."""
     limits = dict(layers.hub.values.get("extra_resource_limits") or {})
     source = HUB if limits else None
     if profile.gpu is not None:
@@ -110,32 +117,47 @@ def _decide_other_limits(
     limits = {
         name: value for name, value in limits.items() if value is not None and name not in BOUNDED_RESOURCES
     }
-    return _cap_gpus(limits, bounds.gpu if bounds else None), source if limits else None
+    return _cap_devices(limits, layers, bounds), source if limits else None
 
 
-def _cap_gpus(limits: dict[str, Any], bound: int | None) -> Mapping[str, str | int]:
-    left = bound
-    for name in sorted(limits):
-        if not is_gpu(name):
-            continue
-        try:
-            count = int(limits[name])
-        except (TypeError, ValueError):
-            refuse_override("extra_resource_limits", limits[name])
-        count = max(0, count if left is None else min(count, left))
-        left = None if left is None else left - count
-        limits[name] = count
-    return {name: value for name, value in limits.items() if not (is_gpu(name) and value == 0)}
+def _cap_devices(limits: dict[str, Any], layers: Layers, bounds: Bounds) -> Mapping[str, str | int]:
+    """Lower the devices of all kinds together to the bound `gpu`; those that a platform calls harmless stay.
 
-
-def is_gpu(resource: str) -> bool:
-    """Tell whether a resource of Kubernetes is what a bound of GPUs is for.
-
-    A kind of GPU (`nvidia.com/gpu`, `nvidia.com/mig-1g.5gb`, `gpu.intel.com/i915`), or what stands in for one
-    (`google.com/tpu`, `habana.ai/gaudi`).
+    No list of accelerators is whole (`nvidia.com/GA102GL_A10`, `amd.com/cpx_nps4`, `k8s.amazonaws.com/vgpu`):
+    what nobody has called harmless counts.
     """
-    vendor, _, kind = resource.lower().partition("/")
-    return kind.startswith(("gpu", "mig-", "tpu", "gaudi")) or vendor.startswith("gpu.")
+    left = bounds.gpu
+    capped: dict[str, str | int] = {}
+    for name in sorted(limits, key=_own_kind_first):
+        if not is_extended_resource(name):
+            capped[name] = limits[name]
+            continue
+        count = _read_count(name, limits[name], layers)
+        if not matches_any(bounds.harmless_resources, name) and left is not None:
+            count = min(count, left)
+            left -= count
+        if count:
+            capped[name] = count
+    return capped
+
+
+def _own_kind_first(name: str) -> tuple[bool, str]:
+    """Sort what the key `gpu` asks for before all else, so that it is not another device that is left."""
+    return name != GPU_RESOURCE, name
+
+
+def _read_count(name: str, value: Any, layers: Layers) -> int:
+    """Read a number of devices.
+
+    Raises:
+        RefusedError: BAD_OVERRIDE or HUB_SETTING, it is none.
+    """
+    try:
+        return read_count(value)
+    except QuantityError:
+        if name in (layers.overrides.values.get("extra_resource_limits") or {}):
+            refuse_override("extra_resource_limits", value)
+        refuse_hub_setting("extra_resource_limits", value)
 
 
 def _decide_other_guarantees(layers: Layers, limits: Mapping[str, str | int]) -> Mapping[str, str | int]:

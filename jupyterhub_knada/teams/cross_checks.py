@@ -9,6 +9,7 @@ from jupyterhub_knada.teams import quantities
 from jupyterhub_knada.teams.faults import Fault, missing_key
 from jupyterhub_knada.teams.image_checks import check_image, check_override_images, check_platform_images
 from jupyterhub_knada.teams.layers import Layer, first_said
+from jupyterhub_knada.teams.override_bounds import check_profile_names, check_settings_names
 from jupyterhub_knada.teams.pod_bounds import check_carried, check_defaults
 from jupyterhub_knada.teams.quoting import got, suggestion
 from jupyterhub_knada.teams.trees import thawed
@@ -72,6 +73,7 @@ def check_platform(view: FileView[PlatformFile], given: Circumstances) -> Iterab
     defaults = Layer(view, ("defaults",), platform.defaults)
     yield from _check_settings(view, ("defaults",), platform.defaults, platform, given)
     yield from _check_layers(view, [defaults], platform.bounds)
+    yield from check_settings_names(view, ("defaults",), platform.defaults, platform.bounds)
     yield from check_defaults(view, platform)
     for path, profile in _profiles(platform.profiles):
         yield from _check_profile(view, path, profile, platform, given)
@@ -92,6 +94,7 @@ def check_team(
     below = [Layer(view, (), team), Layer(platform_view, ("defaults",), platform.defaults)]
     yield from _check_settings(view, (), team, platform, given)
     yield from _check_layers(view, below, platform.bounds)
+    yield from check_settings_names(view, (), team, platform.bounds)
     yield from check_carried(view, team, platform_view, platform)
     theirs = {profile.slug for profile in platform.profiles}
     for path, profile in _profiles(team.profiles):
@@ -186,6 +189,7 @@ def _check_profile(
     if profile.image is not None:
         yield from check_image(view, (*path, "image"), profile.image, platform, given.today)
     yield from check_override_images(view, (path, profile), platform)
+    yield from check_profile_names(view, path, profile, platform.bounds)
 
 
 def check_overrides(view: FileView[Any], given: Circumstances) -> Iterable[Problem]:

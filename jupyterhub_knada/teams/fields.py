@@ -144,6 +144,15 @@ _GLOB = _named(
 )
 
 
+_KEY_GLOB = _named(
+    names.KEY_GLOB,
+    Code.BAD_NAME,
+    "a key with wildcards",
+    "letters, digits and . _ - /, in which * stands for any text",
+    317,
+)
+
+
 def _check_key(kind: str, reserved: Callable[[str], Fault | None]) -> Callable[[str], Fault | None]:
     def check(key: str) -> Fault | None:
         if not names.is_name(names.QUALIFIED_NAME, key, longest=317):
@@ -290,6 +299,7 @@ UserNames = Annotated[tuple[str, ...], _listed(_USER)]
 GroupNames = Annotated[tuple[str, ...], _listed(_GROUP)]
 ObjectNames = Annotated[tuple[str, ...], _listed(_OBJECT_NAME)]
 ImageGlobs = Annotated[tuple[str, ...], _listed(_GLOB)]
+KeyGlobs = Annotated[tuple[str, ...], _listed(_KEY_GLOB)]
 AllowlistEntries = Annotated[tuple[str, ...], _listed(_ENTRY, same=parse_entry)]
 VariableLines = Annotated[
     tuple[Variable, ...], _listed(_LINE, same=lambda variable: variable.name, secret=True)

@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from jupyterhub_knada.teams.globs import matches_any
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -70,7 +72,7 @@ def is_allowed(image: str, globs: Iterable[str] | None) -> bool:
     if globs is None:
         return True
     names = {image, reference.name, _full_name(image), _full_name(reference.name)}
-    return any(_glob(glob).fullmatch(name) for glob in globs for name in names)
+    return matches_any(globs, *names)
 
 
 def _full_name(image: str) -> str:
@@ -79,12 +81,3 @@ def _full_name(image: str) -> str:
     if slash and (first == "localhost" or "." in first or ":" in first or first != first.lower()):
         return image
     return f"docker.io/{first}/{rest}" if slash else f"docker.io/library/{image}"
-
-
-@lru_cache(maxsize=1024)
-def _glob(glob: str) -> re.Pattern[str]:
-    if glob == "*":
-        return re.compile(r".*")
-    registry, slash, path = glob.partition("/")
-    parts = (re.escape(registry).replace(r"\*", "[^/]*"), slash, re.escape(path).replace(r"\*", ".*"))
-    return re.compile("".join(parts))

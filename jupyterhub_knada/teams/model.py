@@ -28,10 +28,12 @@ from jupyterhub_knada.teams.fields import (
     ImageGlobs,
     ImageName,
     ImageReference,
+    KeyGlobs,
     LongText,
     MemorySize,
     Namespace,
     NamespaceRule,
+    ObjectNames,
     Project,
     PythonVersion,
     SecretId,
@@ -82,6 +84,10 @@ __all__ = [
 ]
 
 MOST_IMAGES = 200
+HARMLESS_RESOURCES = ("*/fuse",)
+"""Device plugins offer /dev/fuse under many domains (`github.com/fuse`, `smarter-devices/fuse`,
+`squat.ai/fuse`): any number of servers shares it, and nothing is computed on it. Of no other name is it sure:
+`*/kvm` is a machine of one's own, `rdma/*` and `*/efa` are cards that a node has few of."""
 
 
 class MovedFrom(FileModel):
@@ -245,8 +251,15 @@ class Bounds(FileModel):
     )
     gpu: GpuCount | None = Field(
         default=None,
-        description="Most GPUs of one server; 0 for none.",
+        description="Most GPUs of one server, 0 for none; devices of all kinds together, but for "
+        "`harmlessResources`.",
         examples=[1],
+    )
+    harmless_resources: KeyGlobs = Field(
+        default=HARMLESS_RESOURCES,
+        description="Devices that the bound `gpu` is not for, `*` standing for any text; replaces the "
+        "default `*/fuse`.",
+        examples=[["*/fuse", "rdma/*"]],
     )
     storage_size: StorageSize | None = Field(
         default=None,
@@ -267,6 +280,22 @@ class Bounds(FileModel):
         default=False,
         description="Whether an image must have a tag or digest.",
         examples=[True],
+    )
+    labels: KeyGlobs | None = Field(
+        default=None,
+        description="Labels that files may set, `*` standing for any text; the platform's own stay reserved.",
+        examples=[["cost-center", "example.org/*"]],
+    )
+    annotations: KeyGlobs | None = Field(
+        default=None,
+        description="Annotations that files may set, `*` standing for any text; the platform's own stay "
+        "reserved.",
+        examples=[["example.org/*"]],
+    )
+    runtime_classes: ObjectNames = Field(
+        default=(),
+        description="Runtime classes that profiles may name in `extra_pod_config.runtimeClassName`.",
+        examples=[["nvidia"]],
     )
 
 

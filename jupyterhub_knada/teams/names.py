@@ -34,6 +34,8 @@ IMAGE_NAME = r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?"
 """The name of a platform image: no slash and no colon, so that it is never an image reference."""
 IMAGE_GLOB = r"[A-Za-z0-9_.:/@*+\[\]-]+"
 """An image reference in which `*` stands for any text; there is no other wildcard."""
+KEY_GLOB = r"[A-Za-z0-9_./*-]+"
+"""The key of a label or annotation, or the name of a resource, in which `*` stands for any text."""
 
 RESERVED_LABELS: Mapping[str, str] = MappingProxyType(
     {
@@ -76,23 +78,31 @@ RESERVED_DOMAINS: Mapping[str, str] = MappingProxyType(
         "cri-o.io": _LOOSENS,
         "crio.io": _LOOSENS,
         "dapr.io": _LOOSENS,
+        "dynatrace.com": _LOOSENS,
         "gke-gcsfuse": _LOOSENS,
         "iam.amazonaws.com": _LOOSENS,
+        "infisical.com": _LOOSENS,
         "injector.tumblr.com": _LOOSENS,
         "instrumentation.opentelemetry.io": _LOOSENS,
         "istio.io": _LOOSENS,
+        "jaegertracing.io": _LOOSENS,
         "k8s.ovn.org": _LOOSENS,
         "k8s.v1.cni.cncf.io": _LOOSENS,
+        "keeper.security": _LOOSENS,
         "kuma.io": _LOOSENS,
         "linkerd.io": _LOOSENS,
         "multus-cni.io": _LOOSENS,
         "networking.gke.io": _LOOSENS,
         "nri.io": _LOOSENS,
+        "nsm.nginx.com": _LOOSENS,
+        "openbao.org": _LOOSENS,
         "openservicemesh.io": _LOOSENS,
+        "openshift.io": _LOOSENS,
         "ovn.kubernetes.io": _LOOSENS,
         "resources.beta.kubernetes.io": _LOOSENS,
         "seccomp.security.alpha.kubernetes.io": _LOOSENS,
         "sidecar.opentelemetry.io": _LOOSENS,
+        "spiffe.io": _LOOSENS,
         "vault.hashicorp.com": _LOOSENS,
         "vault.security.banzaicloud.io": _LOOSENS,
         "vpc.amazonaws.com": _LOOSENS,

@@ -56,6 +56,7 @@ DURATION_PATTERN = r"^[0-9]{1,20}[smhd]?$"
 _MEMORY = re.compile(_NUMBER + r" ?(?P<unit>[KMGT]|B)(?:(?<!B)(?:i?B|i))?")
 _STORAGE = re.compile(_NUMBER + r"(?P<unit>[kMGTP]|[KMGTP]i|)")
 _CPU = re.compile(r"(?P<number>(?:[0-9]{1,20})?\.[0-9]{1,20}|[0-9]{1,20})(?P<unit>m?)")
+_COUNT = re.compile(r"[0-9]{1,9}")
 _DURATION = re.compile(r"(?P<number>[0-9]{1,20})(?P<unit>[smhd]?)")
 # What a hurried person writes: a comma for the point, spaces, any case, the unit spelt out.
 _LOOSE = re.compile(r"\s*\+?(?P<number>[0-9]{1,20}(?:[.,][0-9]{1,20})?)\s*(?P<word>[A-Za-z]{0,12})\.?\s*")
@@ -143,6 +144,19 @@ def read_duration(value: object) -> int:
         QuantityError: it is no such text, or out of range.
     """
     return _DURATION_RANGE.check(parse_duration(str(value)), value)
+
+
+def read_count(value: object) -> int:
+    """Read a number of devices: a whole number, or its digits as a text.
+
+    Raises:
+        QuantityError: it is no such number: devices are not shared.
+    """
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not (is_number or isinstance(value, str)) or not _COUNT.fullmatch(str(value)):
+        rule = "a whole number: devices are not shared"
+        raise QuantityError(f"not an amount {got(value)}", rule, "write for example '1'")
+    return int(str(value))
 
 
 def _number(value: object) -> Fraction | None:

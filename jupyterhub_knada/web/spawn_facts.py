@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from jupyterhub_knada.servers.offer import is_past_end_of_life
 from jupyterhub_knada.servers.plans import INTERFACE_URLS, decide_idle_timeout
-from jupyterhub_knada.servers.sizes import is_gpu
 from jupyterhub_knada.teams.quantities import format_cpu, format_duration, format_memory
 
 if TYPE_CHECKING:
@@ -58,6 +57,9 @@ def profile_facts(profile: EffectiveProfile, plan: ServerPlan, today: date) -> t
     gpus = sum(int(count) for name, count in plan.resource_limits.items() if is_gpu(name))
     if gpus:
         facts.append(Fact("GPU", str(gpus), _note("extra_resource_limits" in varied)))
+    devices = [f"{name}: {count}" for name, count in plan.resource_limits.items() if not is_gpu(name)]
+    if devices:
+        facts.append(Fact("Devices", ", ".join(devices), _note("extra_resource_limits" in varied)))
     python = _python_fact(profile, plan, today)
     if python is not None:
         facts.append(python)
@@ -80,6 +82,16 @@ def team_facts(team: EffectiveTeam, plan: ServerPlan | None, bounds: Bounds | No
     elif plan is not None:
         facts.append(Fact("Home", "none", "files are gone when the server stops", is_warning=True))
     return tuple(facts)
+
+
+def is_gpu(resource: str) -> bool:
+    """Tell whether people call a resource of Kubernetes a GPU; whatever else there is goes by its own name.
+
+    `nvidia.com/gpu`, `nvidia.com/mig-1g.5gb`, `gpu.intel.com/i915`, or what stands in for one
+    (`google.com/tpu`, `habana.ai/gaudi`).
+    """
+    vendor, _, kind = resource.lower().partition("/")
+    return kind.startswith(("gpu", "mig-", "tpu", "gaudi")) or vendor.startswith("gpu.")
 
 
 def _python_fact(profile: EffectiveProfile, plan: ServerPlan, today: date) -> Fact | None:

@@ -138,6 +138,15 @@ async def test_start_of_the_platforms_own_image_passes_its_bounds(spawners: Spaw
     assert pod["spec"]["containers"][0]["image"] == own
 
 
+async def test_pod_names_the_runtime_class_that_the_platform_lists(spawners: Spawners) -> None:
+    """What GPU nodes of k3s, Talos and RKE2 need is in the pod as the profile says it."""
+    profile = "kubespawnerOverride: {extra_pod_config: {runtimeClassName: nvidia}}"
+    team = f"{BETA}profiles: [{{slug: gpu, displayName: GPU, {profile}}}]\n"
+    spawners.write("project: p-gcp-1\nbounds: {runtimeClasses: [nvidia]}\n", beta=team)
+    pod, _ = await spawners.start(spawners.make())
+    assert pod["spec"]["runtimeClassName"] == "nvidia"
+
+
 async def test_hook_of_the_hub_changes_one_start_and_not_the_next(spawners: Spawners) -> None:
     """Group overrides and hooks belong to the hub's layer of their start; bounds hold for them, too."""
     spawners.write("bounds: {memoryLimit: 3G}\n", beta=BETA)

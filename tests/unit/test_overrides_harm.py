@@ -208,6 +208,8 @@ HARMFUL: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
             ("APP.kubernetes.io/name", "KubeSpawner sets it"),
             ("azure.workload.identity/use", "an identity"),
             ("gke-gcsfuse/volumes", "an identity"),
+            ("spiffe.io/spire-managed-identity", "an identity"),
+            ("injector.nsm.nginx.com/auto-inject", "an identity"),
         )
     },
     **{
@@ -251,6 +253,17 @@ HARMFUL: dict[str, tuple[dict[str, Any], Code, tuple[str | int, ...], str]] = {
             "ipam.antrea.io/ippools",
             "vpc.amazonaws.com/pod-eni",
             "rdt.resources.beta.kubernetes.io/pod",
+            "spiffe.io/spiffe-id",
+            "oneagent.dynatrace.com/inject",
+            "data-ingest.dynatrace.com/inject",
+            "sidecar.jaegertracing.io/inject",
+            "injector.nsm.nginx.com/auto-inject",
+            "config.nsm.nginx.com/mtls-mode",
+            "openshift.io/required-scc",
+            "target.workload.openshift.io/management",
+            "org.infisical.com/inject",
+            "openbao.openbao.org/agent-inject",
+            "keeper.security/inject",
         )
     },
     **{

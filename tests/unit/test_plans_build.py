@@ -192,7 +192,37 @@ def test_size_of_the_hub_that_no_server_can_have_is_refused_in_words() -> None:
                 "gpu.intel.com/xe",
                 "google.com/tpu",
                 "habana.ai/gaudi",
+                "k8s.amazonaws.com/vgpu",
+                "nvidia.com/GA102GL_A10",
+                "cloud-tpus.google.com/v2",
+                "amd.com/cpx_nps4",
+                "xilinx.com/fpga-xilinx_u250",
+                "example.org/of-nobody-s-list",
             )
+        ),
+        pytest.param(
+            {
+                "profile": {
+                    "gpu": 1,
+                    "override": {"extra_resource_limits": {"a.example/b": 1, "rdma/hca": 4}},
+                },
+                "platform": {"gpu": 1, "harmlessResources": ["rdma/*"]},
+            },
+            {"resource_limits": {"nvidia.com/gpu": 1, "rdma/hca": 4}},
+            id="devices that the platform calls harmless, and the GPU before another device",
+        ),
+        pytest.param(
+            {
+                "profile": {"override": {"extra_resource_limits": {"smarter-devices/fuse": 1}}},
+                "platform": {"gpu": 0, "harmlessResources": []},
+            },
+            {"resource_limits": {}},
+            id="a platform that calls nothing harmless",
+        ),
+        pytest.param(
+            {"settings": hub(extra_resource_limits={"hugepages-2Mi": "1Gi"}), "platform": {"gpu": 0}},
+            {"resource_limits": {"hugepages-2Mi": "1Gi"}},
+            id="what is no device, of the hub's own configuration",
         ),
         pytest.param(
             {
@@ -200,7 +230,7 @@ def test_size_of_the_hub_that_no_server_can_have_is_refused_in_words() -> None:
                 "platform": {"gpu": 1},
             },
             {"resource_limits": {"example.org/fuse": 8}},
-            id="a device that is no GPU",
+            id="a device that is harmless by default",
         ),
         pytest.param(
             {"profile": {"gpu": 1, "override": {"extra_resource_limits": {"nvidia.com/gpu": None}}}},
@@ -331,6 +361,44 @@ def test_home_of_the_team_that_inherits_is_looked_for_by_older_names_in_the_hubs
 def test_team_without_storage_has_no_home() -> None:
     """`storage: {none: true}`: no claim is made or mounted."""
     assert plan(storage_none=said(value=True)).home is None
+
+
+@pytest.mark.parametrize(
+    ("override", "bounds", "refused"),
+    [
+        ({"extra_pod_config": {"runtimeClassName": "nvidia"}}, {}, True),
+        ({"extra_pod_config": {"runtimeClassName": "nvidia"}}, {"runtimeClasses": ["nvidia"]}, False),
+        ({"extra_pod_config": {"runtime_class_name": "kata"}}, {"runtimeClasses": ["nvidia"]}, True),
+        ({"extra_pod_config": {"runtimeClassName": None}}, {"runtimeClasses": ["nvidia"]}, True),
+        ({"extra_labels": {"cost": "1"}}, {}, False),
+        ({"extra_labels": {"cost": "1"}}, {"labels": ["co*"]}, False),
+        ({"extra_labels": {"cost": "1"}}, {"labels": []}, True),
+        ({"extra_labels": {"example.org/x": "1"}}, {"labels": ["co*", "*.example.org/*"]}, True),
+        ({"extra_annotations": {"example.org/x": "1"}}, {"annotations": ["example.org/*"]}, False),
+        ({"extra_annotations": {"other.example/x": "1"}}, {"annotations": ["example.org/*"]}, True),
+    ],
+)
+def test_names_in_overrides_are_within_the_bounds(
+    override: dict[str, Any], bounds: dict[str, Any], *, refused: bool
+) -> None:
+    """Of a profile, and of a text that somebody wrote, which no file check saw."""
+    own = {"unlistedChoice": {"enabled": "true", "kubespawnerOverride": override}}
+    for profile in ({"override": override}, {"options": {"own": own}}):
+        built = build(profile=profile, platform=bounds, texts={"own": "x"} if "options" in profile else {})
+        assert isinstance(built, Refusal) is refused, built
+        if isinstance(built, Refusal):
+            assert built.code is Code.OVER_BOUND
+            assert "bounds." in built.message
+
+
+@pytest.mark.parametrize("key", ["labels", "annotations"])
+def test_team_that_is_served_as_it_was_keeps_to_the_bounds_of_today(key: str) -> None:
+    """A platform file that has since narrowed what may be set is not passed by what was loaded before."""
+    team: dict[str, Any] = {key: {"example.org/x": said("1")}}
+    assert isinstance(build(platform={key: ["example.org/*"]}, **team), ServerPlan)
+    built = build(platform={key: ["other.example/*"]}, **team)
+    assert isinstance(built, Refusal)
+    assert (built.code, built.status) == (Code.OVER_BOUND, 409)
 
 
 @pytest.mark.parametrize(
