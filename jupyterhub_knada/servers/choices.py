@@ -39,12 +39,14 @@ from jupyterhub_knada.servers.raw_options import (
     read_options,
 )
 from jupyterhub_knada.teams.image_bounds import refuse_image
+from jupyterhub_knada.teams.patterns import MatchDeadline
 from jupyterhub_knada.teams.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyterhub_knada.servers.offer import Offer, TeamOffer
+    from jupyterhub_knada.servers.profile_options import Matcher
     from jupyterhub_knada.teams.effective import EffectiveProfile
 
 __all__ = ["Choice", "OptionValue", "decode_form", "decode_query", "option_overrides", "parse_choice"]
@@ -88,6 +90,8 @@ class Choice:
 def parse_choice(raw: object, offer: Offer, last: Choice | None = None) -> Choice | Refusal:
     """Turn raw options into a choice that is within the offer, or say why not.
 
+    All regular expressions together have `patterns.MATCH_SECONDS`, however many options there are.
+
     Args:
         raw: Whatever came: None or an empty mapping where nothing was named (VS Code posts no body), what
             `decode_form` or `decode_query` gave, parsed JSON of any shape, or what `Choice.to_options`
@@ -105,19 +109,20 @@ def parse_choice(raw: object, offer: Offer, last: Choice | None = None) -> Choic
         named = read_options(raw)
         if SAVED in named:
             named, last = {}, Choice.from_options(raw) or last
-        return _choose(named, offer, last)
+        return _choose(named, offer, last, MatchDeadline().matches)
     except RefusedError as refused:
         return refused.refusal
 
 
-def _choose(named: Mapping[str, str], offer: Offer, last: Choice | None) -> Choice:
+def _choose(named: Mapping[str, str], offer: Offer, last: Choice | None, matches: Matcher) -> Choice:
     notices: list[str] = []
     team = choose_team(named.get(TEAM), offer, last, notices)
     last_here = last if last is not None and last.team == team.slug else None
     profile = choose_profile(named.get(PROFILE), team, offer, last_here, notices)
-    values = _named_values(named, profile)
+    values = _named_values(named, profile, matches)
     if PROFILE not in named and last_here is not None and last_here.profile == profile.slug:
-        values = {**lasting_values(last_here, profile, (team, offer), values, notices), **values}
+        lasting = lasting_values(last_here, profile, (team, offer), values, notices, matches)
+        values = {**lasting, **values}
     check_image(profile, values, team, offer)
     return Choice(team.slug, profile.slug, MappingProxyType(values), tuple(notices))
 
@@ -190,7 +195,9 @@ def choose_profile(
     return profile
 
 
-def _named_values(named: Mapping[str, str], profile: EffectiveProfile) -> dict[str, OptionValue]:
+def _named_values(
+    named: Mapping[str, str], profile: EffectiveProfile, matches: Matcher
+) -> dict[str, OptionValue]:
     """Read the options that were named for this profile; names that no option has are left out.
 
     Raises:
@@ -205,10 +212,10 @@ def _named_values(named: Mapping[str, str], profile: EffectiveProfile) -> dict[s
             continue
         if not is_unlisted and value == UNLISTED_CHOICE and value not in profile.options[name].choices:
             if name + UNLISTED_SUFFIX not in named:
-                check_option(profile, name, OptionValue("", is_unlisted=True))
+                check_option(profile, name, OptionValue("", is_unlisted=True), matches)
             continue
         chosen = OptionValue(value, is_unlisted)
-        check_option(profile, option, chosen)
+        check_option(profile, option, chosen, matches)
         if option in values:
             message = f"Option {quoted(option)} was given twice: from the list and as a text of your own."
             raise RefusedError(Refusal(Code.BAD_OPTIONS, message, "Give one of the two.", status=400))
@@ -222,6 +229,7 @@ def lasting_values(
     within: tuple[TeamOffer, Offer],
     named: Mapping[str, OptionValue],
     notices: list[str],
+    matches: Matcher,
 ) -> dict[str, OptionValue]:
     """Keep those options of the last start that the profile still takes; tell of the others."""
     values: dict[str, OptionValue] = {}
@@ -229,7 +237,7 @@ def lasting_values(
         if name in named:
             continue
         try:
-            check_option(profile, name, chosen)
+            check_option(profile, name, chosen, matches)
             check_image(profile, {**values, **named, name: chosen}, *within)
         except RefusedError:
             notices.append(

@@ -1,7 +1,9 @@
 """What is selected when the start page opens: what a link names, else what was started the last time.
 
 A link decides nothing: it opens the page, and the person starts. So what it names and is not offered is said
-in a sentence, and everything else of it is selected. Pure: no hub, no Kubernetes, no clock.
+in a sentence, and everything else of it is selected. Texts of one's own are shown as they were written: they
+are compared with their regular expressions when somebody starts with them. Pure: no hub, no Kubernetes, no
+clock.
 """
 
 from __future__ import annotations
@@ -61,8 +63,13 @@ def preselect(named: Mapping[str, object], offer: Offer, last: Choice | None = N
     profile = _select_profile(texts, team, offer, last_here, notices)
     values = _select_values(texts, profile, (team, offer), notices)
     if last_here is not None and last_here.profile == profile.slug and PROFILE not in texts:
-        values = {**lasting_values(last_here, profile, (team, offer), values, notices), **values}
+        lasting = lasting_values(last_here, profile, (team, offer), values, notices, _compare_nothing)
+        values = {**lasting, **values}
     return Preselection(Choice(team.slug, profile.slug, MappingProxyType(values)), tuple(notices))
+
+
+def _compare_nothing(_pattern: str, _text: str) -> bool:
+    return True
 
 
 def _readable(named: Mapping[str, object], notices: list[str]) -> dict[str, str]:
@@ -118,7 +125,7 @@ def _select_values(
         option = name.removesuffix(UNLISTED_SUFFIX)
         chosen = OptionValue(text, is_unlisted=option != name)
         try:
-            check_option(profile, option, chosen)
+            check_option(profile, option, chosen, _compare_nothing)
             check_image(profile, {**values, option: chosen}, *within)
         except RefusedError as refused:
             rejected.append(str(refused.refusal))

@@ -7,7 +7,7 @@ within the platform's bounds, even when no profile was named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -15,7 +15,6 @@ from jupyterhub_knada.errors import Code, Refusal, RefusedError
 from jupyterhub_knada.servers.override_lengths import LONGEST_TEXT
 from jupyterhub_knada.servers.raw_options import UNLISTED_SUFFIX
 from jupyterhub_knada.servers.templates import literal
-from jupyterhub_knada.teams.patterns import matches
 from jupyterhub_knada.teams.pod_bounds import MOST_JSON
 from jupyterhub_knada.teams.quoting import quoted, suggestion
 
@@ -29,6 +28,9 @@ MAX_OWN_TEXT_LENGTH: Final = 512
 """Characters of an unlisted choice: an image reference fits."""
 _LISTED_AT_MOST: Final = 20
 _OWN_TEXT: Final = "{value}"
+
+Matcher = Callable[[str, str], bool]
+"""Tells whether a pattern matches a text from end to end; raises a TimeoutError where time has run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,14 @@ def default_choice(option: ProfileOption) -> str | None:
     return next(marked, next(iter(option.choices), None))
 
 
-def check_option(profile: EffectiveProfile, name: str, chosen: OptionValue) -> None:
+def check_option(profile: EffectiveProfile, name: str, chosen: OptionValue, matches: Matcher) -> None:
     """Check one value against the option as the profile has it now.
 
     Args:
         profile: Has an option `name`, or not (any more).
         name: The option's name, without any suffix.
         chosen: What was chosen for it.
+        matches: Compares an own text with the option's regular expression.
 
     Raises:
         RefusedError: UNKNOWN_OPTION, status 400.
@@ -77,7 +80,7 @@ def check_option(profile: EffectiveProfile, name: str, chosen: OptionValue) -> N
             "Open the start page and choose there.",
         )
     if chosen.is_unlisted:
-        _check_own_text(profile, name, option, chosen.value)
+        _check_own_text(profile, name, option, chosen.value, matches)
     elif chosen.value not in option.choices:
         _refuse(
             f"Option {quoted(name)} of profile {quoted(profile.slug)} has no choice {quoted(chosen.value)}.",
@@ -87,7 +90,9 @@ def check_option(profile: EffectiveProfile, name: str, chosen: OptionValue) -> N
         )
 
 
-def _check_own_text(profile: EffectiveProfile, name: str, option: ProfileOption, text: str) -> None:
+def _check_own_text(
+    profile: EffectiveProfile, name: str, option: ProfileOption, text: str, matches: Matcher
+) -> None:
     of = f"option {quoted(name)} of profile {quoted(profile.slug)}"
     unlisted = option.unlisted_choice
     if unlisted is None or not unlisted.enabled:
@@ -99,12 +104,12 @@ def _check_own_text(profile: EffectiveProfile, name: str, option: ProfileOption,
             f"The text for {of} has {len(text)} characters; at most {MAX_OWN_TEXT_LENGTH} are taken.",
             "Write a shorter one.",
         )
-    if not _matches(unlisted.validation_regex, text, of):
+    if not _is_match(unlisted.validation_regex, text, of, matches):
         rule = unlisted.validation_message or f"It has to match {unlisted.validation_regex}."
         _refuse(f"{quoted(text)} is not taken for {of}.", rule)
 
 
-def _matches(pattern: str | None, text: str, of: str) -> bool:
+def _is_match(pattern: str | None, text: str, of: str, matches: Matcher) -> bool:
     """Match from end to end; without a pattern every text is taken."""
     try:
         return not pattern or matches(pattern, text)

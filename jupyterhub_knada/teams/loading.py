@@ -24,6 +24,7 @@ from jupyterhub_knada.teams.loaded import (
     OverrideChecker,
 )
 from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+from jupyterhub_knada.teams.pattern_checks import check_patterns
 from jupyterhub_knada.teams.positions import Positions
 from jupyterhub_knada.teams.single_file import judge_nothing, judge_text, unreadable
 from jupyterhub_knada.teams.team_folder import (
@@ -137,7 +138,7 @@ def _judge(path: TeamPath, model: type[M], given: Circumstances, cache: FileCach
 
     def judge() -> FileView[M]:
         view = judge_text(path.file, text, model, _STAND_INS[model])
-        told = tuple(check_overrides(view, given))
+        told = (*check_overrides(view, given), *check_patterns(view))
         return replace(view, problems=(*view.problems, *told), model=None if told else view.model)
 
     found: FileView[M] = cache.judged(path.file, (model, text, given.check_override), judge)

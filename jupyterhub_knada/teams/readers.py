@@ -18,7 +18,7 @@ from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams import images, names
 from jupyterhub_knada.teams.allowlist import AllowlistError, parse_entry
 from jupyterhub_knada.teams.faults import Fault, faults_in, told
-from jupyterhub_knada.teams.patterns import PatternError, check_pattern
+from jupyterhub_knada.teams.patterns import PatternError, measure_pattern
 from jupyterhub_knada.teams.quantities import QuantityError
 from jupyterhub_knada.teams.quoting import LONGEST_SHOWN, got, listed, suggestion
 
@@ -253,13 +253,13 @@ def allowlist_entry(value: object) -> str:
 
 
 def regex(value: object) -> str:
-    """Read a regular expression of Python that can be matched with."""
+    """Read a regular expression of Python that can be compiled in time; `pattern_checks` compiles it."""
     found = scalar(value)
     if len(found) > LONGEST_TEXT:
         message = f"a regular expression of {len(found)} characters"
         raise told(Fault(Code.BAD_REGEX, message, f"at most {LONGEST_TEXT} characters", "shorten it"))
     try:
-        check_pattern(found)
+        measure_pattern(found)
     except PatternError as error:
         message = f"not a regular expression {got(found)}"
         raise told(Fault(Code.BAD_REGEX, message, str(error), "correct it")) from None
