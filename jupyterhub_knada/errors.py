@@ -83,6 +83,7 @@ class Code(Enum):
     NAMESPACE_UNUSED = "KNADA-C042", "A namespace that is not used"
     IMAGE_END_OF_LIFE = "KNADA-C043", "An image past its end of life"
     NO_MEMBERS = "KNADA-C044", "A team that nobody can use"
+    NO_EFFECT = "KNADA-C045", "A setting of another program, which has no effect here"
 
     NO_TEAM = "KNADA-A001", "Someone in no team"
     CLAIM_MISSING = "KNADA-A002", "A sign-in without the claim that teams are decided by"

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.servers.offer_groups import PersonGroups, offer_profile
 from jupyterhub_knada.teams.effective import effective_team
 from jupyterhub_knada.teams.membership import decide_memberships, refuse_closed
 from jupyterhub_knada.teams.quoting import quoted
@@ -100,22 +101,24 @@ def build_offer(
     if decision.refusal is not None or snapshot.platform is None:
         return Offer(user, (), decision.refusal or _PLATFORM_CLOSED, None, closed)
     platform = snapshot.platform
+    person = PersonGroups.of(decision.teams, groups, snapshot)
     offers = [
-        _offer_team(membership, snapshot.teams[membership.team], platform, today)
+        _offer_team(membership, snapshot.teams[membership.team], platform, person, today)
         for membership in decision.memberships
         if membership.team in snapshot.teams
     ]
     teams = sorted((offer for offer in offers if offer.profiles), key=_by_name)
     if not teams:
-        return Offer(user, (), _nothing_left(user, offers), platform.platform, closed)
+        return Offer(user, (), _nothing_left(user, offers, today), platform.platform, closed)
     return Offer(user, tuple(teams), None, platform.platform, closed)
 
 
 def _offer_team(
-    membership: Membership, loaded: LoadedTeam, platform: LoadedPlatform, today: date
+    membership: Membership, loaded: LoadedTeam, platform: LoadedPlatform, person: PersonGroups, today: date
 ) -> TeamOffer:
     team = effective_team(platform, loaded)
-    profiles = team.profiles
+    offered = (offer_profile(profile, person) for profile in team.profiles)
+    profiles = tuple(profile for profile in offered if profile is not None)
     if platform.platform.hide_end_of_life:
         profiles = tuple(profile for profile in profiles if not is_past_end_of_life(profile, today))
     return TeamOffer(team, profiles, membership.reason)
@@ -131,13 +134,20 @@ def _by_name(offer: TeamOffer) -> tuple[str, str]:
     return offer.team.display_name.casefold(), offer.slug
 
 
-def _nothing_left(user: str, offers: Iterable[TeamOffer]) -> Refusal:
+def _nothing_left(user: str, offers: Iterable[TeamOffer], today: date) -> Refusal:
     """Say that every profile of every team is hidden, and whom to ask."""
     teams = [offer.team for offer in offers]
     names = ", ".join(quoted(team.slug) for team in teams)
     contacts = sorted({team.contact for team in teams if team.contact})
+    whom = " or ".join(contacts) or "the admins of this hub"
+    if not all(is_past_end_of_life(profile, today) for team in teams for profile in team.profiles):
+        return Refusal(
+            Code.NOTHING_TO_OFFER,
+            f"{user} is in {names}, but no profile there is for one of {user}'s groups.",
+            f"Ask {whom} which groups may start a server; after a change of groups, sign in again.",
+        )
     return Refusal(
         Code.NOTHING_TO_OFFER,
         f"{user} is in {names}, but every image that could be started is past its end of life.",
-        f"Ask {' or '.join(contacts) or 'the admins of this hub'} for a profile with a newer image.",
+        f"Ask {whom} for a profile with a newer image.",
     )

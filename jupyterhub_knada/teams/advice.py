@@ -32,6 +32,7 @@ def advise_platform(view: FileView[PlatformFile], slugs: Iterable[str]) -> Itera
     missing = check_inheritor(view, slugs)
     if missing is not None:
         yield view.tell(missing, Severity.WARNING)
+    yield from _advise_profiles(view)
 
 
 def advise_team(view: FileView[TeamFile], platform: PlatformFile) -> Iterable[Problem]:
@@ -44,6 +45,7 @@ def advise_team(view: FileView[TeamFile], platform: PlatformFile) -> Iterable[Pr
         remedy = "add the team's serviceAccount if its servers shall read the secret themselves"
         fault = Fault(Code.NO_IDENTITY, "no serviceAccount", rule, remedy, ("serviceAccount",))
         yield view.tell(fault, Severity.WARNING)
+    yield from _advise_profiles(view)
     if platform.namespaces == "hub" and team.namespace is not None:
         rule = "the platform runs all teams in the hub's own namespace"
         message = f"not used {got(team.namespace)}"
@@ -56,4 +58,21 @@ def advise_team(view: FileView[TeamFile], platform: PlatformFile) -> Iterable[Pr
         fault = Fault(
             Code.NO_MEMBERS, "nobody is in this team", rule, "add somebody, or remove the file", ("users",)
         )
+        yield view.tell(fault, Severity.WARNING)
+
+
+def _advise_profiles(view: FileView[TeamFile] | FileView[PlatformFile]) -> Iterable[Problem]:
+    """Warn once in a file of what lists of jupyterhub-fancy-profiles have and nothing here does."""
+    profiles = view.part.profiles if view.part else ()
+    building = [
+        ("profiles", index, "options", name, "dynamicImageBuilding")
+        for index, profile in enumerate(profiles)
+        for name, option in profile.options.items()
+        if option.dynamic_image_building is not None and option.dynamic_image_building.enabled
+    ]
+    if building:
+        places = f"in {len(building)} places of this file" if len(building) > 1 else "here"
+        rule = f"no image is built at a start; what else the option offers is offered ({places})"
+        remedy = "set 'enabled: false', or name images that are built already"
+        fault = Fault(Code.NO_EFFECT, "without effect", rule, remedy, building[0], at_key=True)
         yield view.tell(fault, Severity.WARNING)

@@ -73,6 +73,8 @@ class EffectiveProfile:
     """The profile's `kubespawnerOverride`, as written."""
     source: str
     """Where the profile stands; of a profile made of the team's settings: the team's file."""
+    allowed_groups: tuple[str, ...] | None = None
+    """Whom it may be offered to; None: to all. Its options and their choices have their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ class _Draft:
     is_marked: bool
     """Whether its file says that it is the default."""
     levels: tuple[Level, ...]
+    allowed_groups: tuple[str, ...] | None = None
 
 
 def _profiles(
@@ -228,6 +231,7 @@ def _drafts(profiles: Iterable[Profile], file: Level, levels: tuple[Level, ...])
             source=level.place(),
             is_marked=profile.default,
             levels=(level, *levels),
+            allowed_groups=profile.allowed_groups,
         )
 
 
@@ -265,6 +269,7 @@ def _join(platform: LoadedPlatform, draft: _Draft, *, is_default: bool) -> Effec
         options=draft.options,
         override=draft.override,
         source=draft.source,
+        allowed_groups=draft.allowed_groups,
     )
 
 

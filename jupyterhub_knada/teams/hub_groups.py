@@ -1,7 +1,7 @@
 """The JupyterHub groups that stand for somebody's teams and group claims.
 
 Three kinds, told apart by a colon, which no team slug has: `<slug>`, one for each team that the person is in,
-`claim:<group>`, one for each group of the person's claim that some team file names, and
+`claim:<group>`, one for each group of the person's claim that some file names, and
 `claim-said:<moment>`, when the provider said that claim. With them the offer can be decided again from the
 live team files, without `auth_state` and after a restart of the hub.
 """
@@ -80,8 +80,8 @@ def build_hub_groups(
 
 
 def only_named(groups: Iterable[str], snapshot: Snapshot) -> frozenset[str]:
-    """Leave out the groups that no team file names: a person may be in hundreds, and nothing reads them."""
-    return frozenset(group for group in groups if snapshot.teams_of_group(group))
+    """Leave out the groups that no file names: a person may be in hundreds, and nothing reads them."""
+    return frozenset(group for group in groups if snapshot.is_group_named(group))
 
 
 def read_teams(hub_groups: Iterable[str]) -> frozenset[str]:

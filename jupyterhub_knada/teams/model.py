@@ -46,15 +46,8 @@ from jupyterhub_knada.teams.fields import (
     UserNames,
 )
 from jupyterhub_knada.teams.file_model import FileModel
-from jupyterhub_knada.teams.profiles import (
-    MOST_PROFILES,
-    OptionChoice,
-    Profile,
-    ProfileOption,
-    Resources,
-    UnlistedChoice,
-    profile_contradictions,
-)
+from jupyterhub_knada.teams.options import OptionChoice, ProfileOption, UnlistedChoice
+from jupyterhub_knada.teams.profiles import MOST_PROFILES, Profile, Resources, profile_contradictions
 from jupyterhub_knada.teams.quoting import got
 from jupyterhub_knada.teams.settings import Culling, Leaving, Settings, Storage, Toleration
 from jupyterhub_knada.teams.variables import Variable

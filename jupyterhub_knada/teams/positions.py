@@ -26,7 +26,10 @@ _OTHER_SPELLINGS = {
     "kubespawnerOverride": "kubespawner_override",
     "options": "profile_options",
     "unlistedChoice": "unlisted_choice",
+    "allowedGroups": "allowed_groups",
+    "descriptionInChoices": "description_in_choices",
     "displayNameInChoices": "display_name_in_choices",
+    "dynamicImageBuilding": "dynamic_image_building",
     "validationRegex": "validation_regex",
     "validationMessage": "validation_message",
 }

@@ -18,16 +18,17 @@ from jupyterhub_knada.teams.fields import (
     EntryName,
     Flag,
     GpuCount,
+    GroupNames,
     Image,
     Interface,
     LongText,
     MemorySize,
     Override,
-    Regex,
     ShortText,
     nothing,
 )
 from jupyterhub_knada.teams.file_model import FileModel
+from jupyterhub_knada.teams.options import ProfileOption, is_marked_default, two_spellings
 from jupyterhub_knada.teams.quoting import got
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from jupyterhub_knada.teams.faults import Path
 
-MOST_CHOICES = 200
 _LONGEST_SLUG = 63
 RESERVED_OPTIONS = frozenset({"team", "profile"})
 """Names that a start's options use themselves."""
@@ -78,129 +78,12 @@ class Resources(FileModel):
     )
 
 
-class OptionChoice(FileModel):
-    """One entry of a profile option's list."""
-
-    other_spellings: ClassVar[Mapping[str, str]] = {
-        "display_name": "displayName",
-        "kubespawner_override": "kubespawnerOverride",
-    }
-
-    display_name: ShortText | None = Field(
-        default=None,
-        description="What the spawn page shows; without it the choice's own name.",
-        examples=["Two CPUs"],
-    )
-    default: Flag = Field(
-        default=False,
-        description="Whether this choice is selected at first; without one the first is.",
-        examples=[True],
-    )
-    kubespawner_override: Override = Field(
-        default_factory=nothing,
-        description="Settings of KubeSpawner for a server started with this choice.",
-        examples=[{"cpu_limit": 2}],
-    )
-
-
-class UnlistedChoice(FileModel):
-    """A field for a value that no choice lists."""
-
-    other_spellings: ClassVar[Mapping[str, str]] = {
-        "display_name": "displayName",
-        "display_name_in_choices": "displayNameInChoices",
-        "validation_regex": "validationRegex",
-        "validation_message": "validationMessage",
-        "kubespawner_override": "kubespawnerOverride",
-    }
-
-    enabled: Flag = Field(
-        default=False,
-        description="Whether the field is offered.",
-        examples=[True],
-    )
-    display_name: ShortText | None = Field(
-        default=None,
-        description="The field's label.",
-        examples=["Image"],
-    )
-    display_name_in_choices: ShortText | None = Field(
-        default=None,
-        description="The entry of the list that opens the field.",
-        examples=["Other…"],
-    )
-    validation_regex: Regex | None = Field(
-        default=None,
-        description="Regular expression that the whole value must match.",
-        examples=[r"ghcr\.io/example/[a-z-]+:.+"],
-    )
-    validation_message: LongText | None = Field(
-        default=None,
-        description="What is said of a value that does not match.",
-        examples=["An image of ghcr.io/example, with its tag."],
-    )
-    kubespawner_override: Override = Field(
-        default_factory=nothing,
-        description="Settings of KubeSpawner; `{value}` in their texts stands for what was typed.",
-        examples=[{"image": "{value}"}],
-    )
-
-
-class ProfileOption(FileModel):
-    """Something that may be chosen within a profile."""
-
-    other_spellings: ClassVar[Mapping[str, str]] = {
-        "display_name": "displayName",
-        "unlisted_choice": "unlistedChoice",
-    }
-
-    display_name: ShortText | None = Field(
-        default=None,
-        description="What the spawn page shows; without it the option's own name.",
-        examples=["CPUs"],
-    )
-    choices: Annotated[
-        Mapping[EntryName, OptionChoice],
-        AfterValidator(MappingProxyType),
-    ] = Field(
-        default_factory=nothing,
-        description="What may be chosen, in this order, by name.",
-        examples=[{"two": {"displayName": "Two CPUs", "kubespawnerOverride": {"cpu_limit": 2}}}],
-        max_length=MOST_CHOICES,
-    )
-    unlisted_choice: UnlistedChoice | None = Field(
-        default=None,
-        description="A field for a value that no choice lists.",
-        examples=[{"enabled": True, "displayName": "Image", "kubespawnerOverride": {"image": "{value}"}}],
-    )
-
-    @classmethod
-    def contradictions(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
-        """Find options with nothing to choose and options with two defaults."""
-        yield from two_spellings(cls, data)
-        choices = data.get("choices")
-        if not choices and not _is_enabled(data.get("unlistedChoice", data.get("unlisted_choice"))):
-            rule = "an option needs choices or an enabled unlistedChoice"
-            yield Fault(
-                Code.BAD_PROFILE, "nothing to choose", rule, "add choices, or remove the option", at_key=True
-            )
-        if isinstance(choices, dict):
-            defaults = [key for key, choice in choices.items() if _is_default(choice)]
-            for key in defaults[1:]:
-                yield Fault(
-                    Code.BAD_PROFILE,
-                    f"a second default {got(key)}",
-                    f"{defaults[0]!r} is the default already",
-                    "keep one",
-                    ("choices", key, "default"),
-                )
-
-
 class Profile(FileModel):
     """One kind of server that a person may choose."""
 
     other_spellings: ClassVar[Mapping[str, str]] = {
         "display_name": "displayName",
+        "allowed_groups": "allowedGroups",
         "kubespawner_override": "kubespawnerOverride",
         "profile_options": "options",
     }
@@ -238,6 +121,11 @@ class Profile(FileModel):
         default=False,
         description="Whether this profile is selected at first; without one the first is.",
         examples=[True],
+    )
+    allowed_groups: GroupNames | None = Field(
+        default=None,
+        description="Whom the profile is offered to, by team slug, or group of the claim; absent: to all.",
+        examples=[["gpu-users"]],
     )
     options: Annotated[
         Mapping[EntryName, ProfileOption],
@@ -279,6 +167,14 @@ class Profile(FileModel):
                     )
                     yield Fault(Code.BAD_PROFILE, message, rule, "rename it", (key, name), at_key=True)
 
+    def allowed_names(self) -> Iterable[str]:
+        """Give every name under `allowedGroups` of the profile and of what may be chosen in it."""
+        limits = [self.allowed_groups]
+        for option in self.options.values():
+            limits += [choice.allowed_groups for choice in option.choices.values()]
+            limits += [option.unlisted_choice.allowed_groups] if option.unlisted_choice else []
+        return (name for names in limits for name in names or ())
+
     def overrides(self) -> Iterable[tuple[Path, Mapping[str, Any]]]:
         """Give every `kubespawnerOverride` of the profile, its options and choices, with its path."""
         yield ("kubespawnerOverride",), self.kubespawner_override
@@ -291,14 +187,6 @@ class Profile(FileModel):
 
 
 MOST_PROFILES = 100
-
-
-def two_spellings(model: type[FileModel], data: Mapping[str, Any]) -> Iterable[Fault]:
-    """Find keys that stand in one mapping in both spellings."""
-    for other, ours in model.other_spellings.items():
-        if other in data and ours in data:
-            message, rule = f"written in two ways {got(other)}", f"{ours!r} says the same"
-            yield Fault(Code.TWO_SPELLINGS, message, rule, "keep one", (other,), at_key=True)
 
 
 def profile_contradictions(profiles: Any) -> Iterable[Fault]:
@@ -319,16 +207,8 @@ def profile_contradictions(profiles: Any) -> Iterable[Fault]:
             yield Fault(
                 Code.BAD_PROFILE, f"a slug twice {got(slug)}", rule, "write another slug", (index, "slug")
             )
-        if _is_default(profile):
+        if is_marked_default(profile):
             if default is not None:
                 rule = f"profile {default + 1} of this file is the default already"
                 yield Fault(Code.BAD_PROFILE, "a second default", rule, "keep one", (index, "default"))
             default = index if default is None else default
-
-
-def _is_default(data: Any) -> bool:
-    return isinstance(data, dict) and str(data.get("default", "")).lower() == "true"
-
-
-def _is_enabled(data: Any) -> bool:
-    return isinstance(data, dict) and str(data.get("enabled", "")).lower() == "true"

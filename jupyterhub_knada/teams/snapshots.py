@@ -40,6 +40,7 @@ class Snapshot:
     _by_group: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _closed_by_user: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _closed_by_group: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    _allowed: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def teams_of_user(self, user: str) -> frozenset[str]:
         """Give the slugs of the served teams that name `user` under users or leads. O(1)."""
@@ -53,6 +54,10 @@ class Snapshot:
         """Give the slugs of the closed teams whose file, as far as it can be read, names these."""
         by_group = (self._closed_by_group.get(group, frozenset()) for group in groups)
         return self._closed_by_user.get(normalize_user_name(user), frozenset()).union(*by_group)
+
+    def is_group_named(self, group: str) -> bool:
+        """Tell whether a group of the claim decides anything: a membership, or what a member is offered."""
+        return bool(self.teams_of_group(group)) or group in self._allowed
 
     @property
     def claim_age(self) -> timedelta | None:
@@ -84,6 +89,10 @@ class Snapshot:
         refused = (
             (normalize_user_name(user), slug) for slug, closed in self.closed.items() for user in closed.users
         )
+        lists = [held.team.profiles for held in self.teams.values()]
+        lists += [self.platform.platform.profiles] if self.platform else []
+        allowed = (name for profiles in lists for profile in profiles for name in profile.allowed_names())
+        object.__setattr__(self, "_allowed", frozenset(allowed))
         object.__setattr__(self, "_by_user", _index(named))
         object.__setattr__(self, "_by_group", _index(groups))
         object.__setattr__(self, "_closed_by_user", _index(refused))

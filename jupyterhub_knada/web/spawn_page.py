@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -22,7 +22,7 @@ from jupyterhub_knada.servers.raw_options import UNLISTED_CHOICE, UNLISTED_SUFFI
 from jupyterhub_knada.web.spawn_facts import profile_facts, team_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
     from jupyterhub_knada.servers.choices import Choice, OptionValue
@@ -30,10 +30,22 @@ if TYPE_CHECKING:
     from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.plans import ServerPlan
     from jupyterhub_knada.teams.effective import EffectiveProfile
-    from jupyterhub_knada.teams.model import Bounds, ProfileOption
+    from jupyterhub_knada.teams.model import Bounds, ProfileOption, UnlistedChoice
     from jupyterhub_knada.web.spawn_facts import Fact
 
     Options = Mapping[str, OptionValue]
+
+_OTHER: Final = "Other…"
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceNote:
+    """What the file says of one choice beside its name."""
+
+    label: str
+    slug: str
+    """Empty: none, or the same as the label."""
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class OptionField:
     """What the person wrote the last time."""
     text_label: str
     text_rule: str
+    notes: tuple[ChoiceNote, ...]
+    """In the order of the choices; of those that have something to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +240,7 @@ def _show_option(
         selected = UNLISTED_CHOICE if chosen.is_unlisted else chosen.value
     choices = tuple((key, choice.display_name or key) for key, choice in option.choices.items())
     if own is not None and choices:
-        choices = (*choices, (UNLISTED_CHOICE, own.display_name_in_choices or "Other…"))
+        choices = (*choices, (UNLISTED_CHOICE, own.display_name_in_choices or _OTHER))
     rule = (
         (own.validation_message or (f"Has to match {own.validation_regex}" if own.validation_regex else ""))
         if own
@@ -242,4 +256,15 @@ def _show_option(
         text=chosen.value if chosen is not None and chosen.is_unlisted else "",
         text_label=(own.display_name or "Your own") if own is not None else "",
         text_rule=rule,
+        notes=tuple(_choice_notes(option, own)),
     )
+
+
+def _choice_notes(option: ProfileOption, own: UnlistedChoice | None) -> Iterator[ChoiceNote]:
+    for key, choice in option.choices.items():
+        label, slug = choice.display_name or key, choice.slug or ""
+        if slug or choice.description:
+            yield ChoiceNote(label, slug if slug != label else "", choice.description or "")
+    if own is not None and own.description_in_choices:
+        own_label = own.display_name_in_choices if option.choices else own.display_name
+        yield ChoiceNote(own_label or _OTHER, "", own.description_in_choices)

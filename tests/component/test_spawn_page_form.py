@@ -261,3 +261,26 @@ def test_spawn_page_compiles_its_template_once() -> None:
     read(two_teams())
     assert spawn_page._environment() is environment
     assert environment.get_template("spawn_options.html") is template
+
+
+def test_page_shows_what_the_file_says_of_choices() -> None:
+    """Description and slug stand below the list, as text; what the form sends is the choice's own name."""
+    option = {
+        "choices": {
+            "pangeo": {"displayName": "Pangeo", "description": "For <geo>.", "slug": "pan"},
+            "r": {"slug": "r"},
+            "plain": {},
+        },
+        "unlistedChoice": {
+            "enabled": "true",
+            "displayNameInChoices": "Another image",
+            "descriptionInChoices": "From a public registry.",
+            "kubespawnerOverride": {"image": "{value}"},
+        },
+    }
+    offer = make_offer(make_team("kyrre", make_profile(options={"image": option})))
+    page = read(offer)
+    assert "Pangeo pan For <geo>. r Another image From a public registry." in page.text
+    [select] = page.find("select")
+    assert [found["value"] for found in page.find("option")] == ["pangeo", "r", "plain", "unlisted-choice"]
+    assert page.find("ul", id=str(select["aria-describedby"])) != []

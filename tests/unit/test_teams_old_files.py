@@ -76,3 +76,23 @@ def test_profiles_of_the_chart_load_verbatim(tmp_path: Path) -> None:
         "-c",
         "gitpuller https://github.com/data-8/materials-fa17 master materials-fa;\n",
     ]
+
+
+def test_profiles_of_fancy_lists_load_verbatim(tmp_path: Path) -> None:
+    """What jupyterhub-fancy-profiles and its hubs add to a profile is taken; one warning says what is not."""
+    fancy = (DATA / "fancy-profiles.yaml").read_text(encoding="utf-8")
+    loaded = load(tmp_path, MINIMAL + fancy.replace("profileList:", "profiles:"))
+    [warning] = [problem for problem in loaded.problems if problem.file == "teams/kyrre.yaml"]
+    assert str(warning) == (
+        "teams/kyrre.yaml:13:9: warning: profiles[0].profile_options.image.dynamic_image_building: without "
+        "effect; no image is built at a start; what else the option offers is offered (in 2 places of this "
+        "file); set 'enabled: false', or name images that are built already [KNADA-C045]"
+    )
+    profile = loaded.teams["kyrre"].team.profiles[0]
+    assert (profile.slug, profile.allowed_groups) == ("env", ("researchers", "staff"))
+    option = profile.options["image"]
+    assert list(option.choices) == ["pangeo", "gpu"]
+    assert option.choices["pangeo"].description == "Python with scientific, dask and geospatial tools"
+    assert option.choices["gpu"].allowed_groups == ("staff",)
+    assert option.unlisted_choice is not None
+    assert option.unlisted_choice.description_in_choices == "From a public registry"
