@@ -35,6 +35,11 @@ _OTHER_SPELLINGS = {
 }
 
 
+def other_spelling(key: str) -> str | None:
+    """Give how a profile's key may be spelt, too; None where there is one way only."""
+    return _OTHER_SPELLINGS.get(key)
+
+
 @dataclass(frozen=True, slots=True)
 class Positions:
     """The places of all values of one file, by path in our spelling: `("profiles", 0, "options")`.

@@ -154,7 +154,7 @@ class Profile(FileModel):
         """Find one setting in two spellings, and options whose names mean something else."""
         yield from two_spellings(cls, data)
         name = data.get("displayName", data.get("display_name"))
-        if "slug" not in data and isinstance(name, str) and not slugify(name):
+        if "slug" not in data and isinstance(name, str) and name.strip() and not slugify(name):
             message, rule = f"no slug can be made of the name {got(name)}", "a slug has letters or digits"
             yield Fault(Code.BAD_PROFILE, message, rule, "add 'slug: …'", ("displayName",))
         for key in ("options", "profile_options"):

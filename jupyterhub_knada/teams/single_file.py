@@ -5,29 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
-
 from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
-from jupyterhub_knada.teams.faults import Fault, faults_of
+from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.file_model import FileModel
 from jupyterhub_knada.teams.file_view import FileView
 from jupyterhub_knada.teams.positions import TOP, Position, Positions
 from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.salvage import copied, cut, judge_tree
 from jupyterhub_knada.teams.yaml_nodes import YamlText, read_yaml
 from jupyterhub_knada.teams.yaml_syntax import PlacedFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from jupyterhub_knada.teams.faults import Path
 
 M = TypeVar("M", bound=FileModel)
 
 NOWHERE = Positions(values={}, keys={})
 MOST_PROBLEMS = 200
 """Of one file that are told; a binary file or a loop in a generator can make tens of thousands."""
-_MOST_ROUNDS = 8
-"""Times that a file is judged again without what was wrong; each round takes away at least one key."""
 
 
 def judge_text(file: str, text: str, model: type[M], required: Mapping[str, Any]) -> FileView[M]:
@@ -46,13 +42,12 @@ def judge_text(file: str, text: str, model: type[M], required: Mapping[str, Any]
         faults.append(PlacedFault(yaml.positions.at(()), _no_mapping(yaml.value, required)))
     if not isinstance(yaml.value, dict) or not yaml.is_whole:
         return _with_problems(blank, faults, ())
-    found, part, unsaid, wrong = _judge_tree(_readable(yaml, required), model, required)
+    found = judge_tree(_readable(yaml, required), model, required, yaml.positions)
     is_wrong = any(placed.severity is Severity.ERROR for placed in faults)
-    unsaid |= {str(path[0]) for path in yaml.unread if path}
-    view: FileView[M] = FileView(
-        file, yaml.value, yaml.positions, None if is_wrong else found, part, unsaid, ()
-    )
-    return _with_problems(view, faults, wrong)
+    unsaid = found.unsaid | {str(path[0]) for path in yaml.unread if path}
+    whole = None if is_wrong else found.model
+    view: FileView[M] = FileView(file, yaml.value, yaml.positions, whole, found.part, unsaid, ())
+    return _with_problems(view, faults, found.faults)
 
 
 def _readable(yaml: YamlText, required: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,9 +55,9 @@ def _readable(yaml: YamlText, required: Mapping[str, Any]) -> dict[str, Any]:
     if not yaml.unread:
         found: dict[str, Any] = yaml.value
         return found
-    rest: dict[str, Any] = _copied(yaml.value)
+    rest: dict[str, Any] = copied(yaml.value)
     for path in yaml.unread:
-        _cut(rest, path, required)
+        cut(rest, path, required)
         rest |= {key: value for key, value in required.items() if path[:1] == (key,) and key not in rest}
     return rest
 
@@ -94,7 +89,10 @@ def _shortened(problems: list[Problem]) -> tuple[Problem, ...]:
     *kept, last = sort_problems(problems)[:MOST_PROBLEMS]
     message = f"too many problems in one file (got {len(problems)})"
     rule = f"only the first {MOST_PROBLEMS} are shown"
-    more = replace(last, field="", message=message, rule=rule, remedy="correct these first")
+    severity = Severity.ERROR if any(p.severity is Severity.ERROR for p in problems) else last.severity
+    more = replace(
+        last, field="", message=message, rule=rule, remedy="correct these first", severity=severity
+    )
     return (*kept, last, more)
 
 
@@ -103,61 +101,3 @@ def _no_mapping(value: Any, required: Mapping[str, Any]) -> Fault:
     # An empty platform file is no "nothing to say": a lost text would take all bounds with it.
     remedy = f"write at least {' and '.join(required)}" if required else "write '{}' if it shall say nothing"
     return Fault(Code.FILE_EMPTY, message, "a file has lines 'key: value'", remedy)
-
-
-def _judge_tree(
-    tree: dict[str, Any],
-    model: type[M],
-    required: Mapping[str, Any],
-) -> tuple[M | None, M | None, frozenset[str], tuple[Fault, ...]]:
-    """Give the model, what is right of it, the top-level keys that are not, and the faults."""
-    try:
-        found = model.model_validate(tree)
-    except ValidationError as error:
-        faults = faults_of(error)
-    else:
-        return found, found, frozenset(), ()
-    part, unsaid = _salvage(tree, model, required, faults)
-    return None, part, unsaid, faults
-
-
-def _salvage(
-    tree: dict[str, Any],
-    model: type[M],
-    required: Mapping[str, Any],
-    faults: tuple[Fault, ...],
-) -> tuple[M | None, frozenset[str]]:
-    """Make the model of what is right, so that one wrong key does not hide what is wrong with another."""
-    rest = _copied(tree)
-    unsaid: set[str] = set()
-    for _ in range(_MOST_ROUNDS):
-        for path in dict.fromkeys(fault.path for fault in faults):
-            unsaid.update(str(step) for step in path[:1])
-            _cut(rest, path, required)
-        try:
-            return model.model_validate(rest), frozenset(unsaid)
-        except ValidationError as error:
-            faults = faults_of(error)
-    return None, frozenset(unsaid)
-
-
-def _copied(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _copied(value) for key, value in tree.items()}
-    return [_copied(value) for value in tree] if isinstance(tree, list) else tree
-
-
-def _cut(tree: dict[str, Any], path: Path, required: Mapping[str, Any]) -> None:
-    """Take away what a path points at; where that would move other entries of a list, the whole list."""
-    found: Any = tree
-    nearest: tuple[dict[str, Any], str] | None = None
-    for step in path:
-        if isinstance(found, dict) and step in found:
-            nearest = (found, str(step))
-        elif not (isinstance(found, list) and isinstance(step, int) and step < len(found)):
-            break
-        found = found[step]
-    if nearest is not None:
-        nearest[0].pop(nearest[1])
-    elif path and path[0] in required:
-        tree[str(path[0])] = required[str(path[0])]
