@@ -20,7 +20,8 @@ from jupyterhub_knada.servers.override_lengths import check_lengths
 from jupyterhub_knada.servers.override_rules import MERGED, OWNED, PASSED, SIZES
 from jupyterhub_knada.servers.override_volumes import check_own_mounts
 from jupyterhub_knada.teams.faults import Fault
-from jupyterhub_knada.teams.quoting import got, suggestion
+from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.suggestions import unknown_override
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,8 +74,6 @@ def _without_own_text(name: str, value: Any) -> Any:
 
 def _unknown(name: str) -> Fault:
     known = MERGED | PASSED
-    meant = suggestion(name, known | OWNED.keys())
-    remedy = f"did you mean {meant!r}?" if meant else f"remove it, or use one of: {', '.join(sorted(known))}"
     if name in _config_traits():
         # A setting that a newer KubeSpawner brings is nobody's until it has been looked at.
         message = f"not a profile's to override {got(name)}"
@@ -85,7 +84,9 @@ def _unknown(name: str) -> Fault:
         message = f"no setting of this KubeSpawner {got(name)}"
         return Fault(Code.BAD_OVERRIDE, message, rule, remedy, (name,), at_key=True)
     message = f"no setting of KubeSpawner {got(name)}"
-    rule = "names are KubeSpawner's, in lower case with _"
+    rule, remedy = unknown_override(name)
+    rule = rule or "names are KubeSpawner's, in lower case with _"
+    remedy = remedy or f"remove it, or use one of: {', '.join(sorted(known))}"
     return Fault(Code.BAD_OVERRIDE, message, rule, remedy, (name,), at_key=True)
 
 

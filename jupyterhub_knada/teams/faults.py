@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from jupyterhub_knada.errors import Code
-from jupyterhub_knada.teams.quoting import got, suggestion
+from jupyterhub_knada.teams.quoting import got
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,15 +82,6 @@ def faults_of(error: ValidationError) -> tuple[Fault, ...]:
             told_here, path = tuple(replace(fault, at_key=True) for fault in told_here), path[:-1]
         faults.extend(fault.below(path) for fault in told_here)
     return tuple(faults)
-
-
-def unknown_key(key: str, known: Iterable[str]) -> Fault:
-    """Say that a mapping has no such key, and which one was probably meant."""
-    names = tuple(known)
-    meant = suggestion(key, names)
-    rule = "" if meant else f"known here: {', '.join(sorted(names))}"
-    remedy = f"did you mean {meant!r}?" if meant else "remove it"
-    return Fault(Code.UNKNOWN_KEY, f"unknown key {got(key)}", rule, remedy, path=(key,), at_key=True)
 
 
 def missing_key(path: Path = ()) -> Fault:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from jupyterhub_knada.teams.faults import Fault, unknown_key, with_faults
+from jupyterhub_knada.teams.faults import Fault, with_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ class FileModel(BaseModel):
         if not isinstance(data, dict):
             return handler(data)
         known = cls.keys() | cls.other_spellings.keys()
-        unknown = [unknown_key(key, cls.keys()) for key in data if key not in known]
+        unknown = [cls._unknown_key(key) for key in data if key not in known]
         faults = (*unknown, *cls.contradictions(data))
         ours = {cls.other_spellings.get(key, key): value for key, value in data.items() if key in known}
         try:
@@ -57,6 +57,13 @@ class FileModel(BaseModel):
         if faults:
             raise with_faults(None, faults, cls.__name__)
         return model
+
+    @classmethod
+    def _unknown_key(cls, key: str) -> Fault:
+        # The places that a key may be meant for are models, and those are made of this class.
+        from jupyterhub_knada.teams.suggestions import unknown_key  # noqa: PLC0415
+
+        return unknown_key(cls, key)
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:

@@ -45,12 +45,13 @@ def joined(parts: Sequence[str], word: str = "and") -> str:
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
-def suggestion(value: str, known: Iterable[str]) -> str | None:
+def suggestion(value: str, known: Iterable[str], *, cutoff: float = 0.7) -> str | None:
     """Find the name that was probably meant: the same but for case, `-` and `_`, or a near miss."""
-    names = {_folded(name): name for name in sorted(known, reverse=True)}
-    near = get_close_matches(_folded(value[:LONGEST_SHOWN]), names, n=1, cutoff=0.7)
+    names = {folded(name): name for name in sorted(known, reverse=True)}
+    near = get_close_matches(folded(value[:LONGEST_SHOWN]), names, n=1, cutoff=cutoff)
     return names[near[0]] if near else None
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Give what the spellings of one name have in common: all but case, `-` and `_`."""
     return name.casefold().replace("-", "").replace("_", "")
