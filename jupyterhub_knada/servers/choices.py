@@ -26,6 +26,7 @@ from jupyterhub_knada.servers.profile_options import (
     check_option,
     name_them,
     option_overrides,
+    read_own_text,
     resulting_image,
 )
 from jupyterhub_knada.servers.raw_options import (
@@ -214,7 +215,8 @@ def _named_values(
             if name + UNLISTED_SUFFIX not in named:
                 check_option(profile, name, OptionValue("", is_unlisted=True), matches)
             continue
-        chosen = OptionValue(value, is_unlisted)
+        text = read_own_text(profile.options.get(option), value) if is_unlisted else value
+        chosen = OptionValue(text, is_unlisted)
         check_option(profile, option, chosen, matches)
         if option in values:
             message = f"Option {quoted(option)} was given twice: from the list and as a text of your own."

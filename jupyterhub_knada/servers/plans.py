@@ -272,7 +272,7 @@ def _decide_image(chosen: ResolvedChoice, layers: Layers) -> Sourced[str] | None
     Raises:
         RefusedError: BAD_IMAGE, IMAGE_NOT_ALLOWED or IMAGE_WITHOUT_TAG.
     """
-    image = layers.find("image", _read_text, chosen.profile.image)
+    image = layers.find("image", _read_image, chosen.profile.image)
     if image is None and (default := layers.hub.values.get("image")):
         image = Sourced(default, BUILT_IN)
     if image is None:
@@ -324,6 +324,11 @@ def _read_text(value: Any) -> str | None:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return value
+
+
+def _read_image(value: Any) -> str | None:
+    found = _read_text(value)
+    return found.strip() or None if found is not None else None
 
 
 def _plain(value: Any) -> Any:

@@ -61,6 +61,13 @@ def default_choice(option: ProfileOption) -> str | None:
     return next(marked, next(iter(option.choices), None))
 
 
+def read_own_text(option: ProfileOption | None, text: str) -> str:
+    """Give a person's own text as it counts: where it is an image, without the blanks that copying leaves."""
+    unlisted = option.unlisted_choice if option is not None else None
+    image = unlisted.kubespawner_override.get("image") if unlisted is not None else None
+    return text.strip() if isinstance(image, str) and _OWN_TEXT in image else text
+
+
 def check_option(profile: EffectiveProfile, name: str, chosen: OptionValue, matches: Matcher) -> None:
     """Check one value against the option as the profile has it now.
 

@@ -15,7 +15,6 @@ from jupyterhub_knada.teams import images, members, names, quantities, readers, 
 from jupyterhub_knada.teams.allowlist import ENTRY_PATTERN, parse_entry
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.quoting import got
-from jupyterhub_knada.teams.trees import frozen, typed
 from jupyterhub_knada.teams.variables import Variable
 
 if TYPE_CHECKING:
@@ -323,7 +322,7 @@ NodeSelector = Annotated[
 Override = Annotated[
     Mapping[str, Any],
     ReadBy(
-        lambda value: frozen(typed(readers.mapping(value))),
+        readers.override,
         {"type": "object", "additionalProperties": True, "maxProperties": MOST_ENTRIES},
     ),
 ]

@@ -21,6 +21,7 @@ from jupyterhub_knada.teams.faults import Fault, faults_in, told
 from jupyterhub_knada.teams.patterns import PatternError, measure_pattern
 from jupyterhub_knada.teams.quantities import QuantityError
 from jupyterhub_knada.teams.quoting import LONGEST_SHOWN, got, listed, suggestion
+from jupyterhub_knada.teams.trees import frozen, typed
 
 T = TypeVar("T")
 Reader = Callable[[object], T]
@@ -223,15 +224,24 @@ def day(value: object) -> date:
 
 def image(value: object) -> str:
     """Read an image reference or the name of a platform image; which names there are is judged later."""
-    found = scalar(value)
+    found = scalar(value).strip()
     if images.is_image_name(found) and names.is_name(names.IMAGE_NAME, found):
         return found
     return image_reference(found)
 
 
+def override(value: object) -> Mapping[str, Any]:
+    """Read a free-form override: its scalars as YAML 1.2 has them, its image as `image_reference` does."""
+    found = typed(mapping(value))
+    if isinstance(found.get("image"), str):
+        found["image"] = found["image"].strip()
+    result: Mapping[str, Any] = frozen(found)
+    return result
+
+
 def image_reference(value: object) -> str:
-    """Read an image reference."""
-    found = scalar(value)
+    """Read an image reference; blanks around it, as copying leaves them, are no part of it."""
+    found = scalar(value).strip()
     if images.parse_image(found) is not None:
         return found
     rule = "'registry/path:tag' or 'registry/path@sha256:…', the path in lower case"

@@ -48,6 +48,7 @@ HOMES: dict[str, Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, Any]
     "Resources": lambda keys: (team(resources=keys, **profile(resources=keys)), {}),
     "Storage": lambda keys: (team(storage=keys), {}),
     "Culling": lambda keys: (team(culling=keys), {}),
+    "Leaving": lambda keys: (team(), {"leaving": keys}),
     "Toleration": lambda keys: (team(tolerations=[{"key": "a", **keys}]), {}),
     "MovedFrom": lambda keys: (team(movedFrom=keys), {}),
     "PlatformImage": lambda keys: (team(), {"images": [{"name": "a", "image": "x/y:1", **keys}]}),
@@ -120,7 +121,9 @@ def sample(home: str, name: str) -> Any:
     if home == "override":
         return OVERRIDES[name]
     fields = model_classes()[home].model_fields
-    return next(field.examples[0] for key, field in fields.items() if (field.alias or key) == name)
+    return next(
+        (field.examples or [None])[0] for key, field in fields.items() if (field.alias or key) == name
+    )
 
 
 def every_slip() -> Iterator[tuple[str, str]]:
