@@ -84,6 +84,11 @@ class Code(Enum):
     IMAGE_END_OF_LIFE = "KNADA-C043", "An image past its end of life"
     NO_MEMBERS = "KNADA-C044", "A team that nobody can use"
     NO_EFFECT = "KNADA-C045", "A setting of another program, which has no effect here"
+    NO_TEAM_FILES = "KNADA-C046", "A folder of teams without a team's file, or with files that are not read"
+    COMMENT_AS_VALUE = "KNADA-C047", "A value that YAML takes for a comment"
+    CREDENTIAL_IN_FILE = "KNADA-C048", "A variable that looks like a credential"
+    VARIABLE_OF_IMAGE = "KNADA-C049", "A variable that takes the place of the image's own"
+    CONFUSABLE_NAMES = "KNADA-C050", "Two teams with names that look the same"
 
     NO_TEAM = "KNADA-A001", "Someone in no team"
     CLAIM_MISSING = "KNADA-A002", "A sign-in without the claim that teams are decided by"
@@ -114,9 +119,9 @@ class Problem:
     file: str
     """As the person named it: relative to the checked folder, e.g. `teams/kyrre.yaml`."""
     line: int
-    """1-based; 1 where the whole file is meant."""
+    """1-based; 1 where the whole file is meant, 0 where there is no such file."""
     column: int
-    """1-based, in characters."""
+    """1-based, in characters; 0 where there is no such file."""
     field: str
     """Path of the value, e.g. `users[2]` or `resources.memoryLimit`; empty for the whole file."""
     code: Code
@@ -128,7 +133,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Give `file:line:column: field: what is wrong (got X); rule; do this [code]`."""
-        where = f"{self.file}:{self.line}:{self.column}: "
+        where = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
         field = f"{self.field}: " if self.field else ""
         warning = "warning: " if self.severity is Severity.WARNING else ""
         told = "; ".join(part for part in (self.message, self.rule, self.remedy) if part)

@@ -126,8 +126,7 @@ def to_annotation(problem: Problem, *, file: str) -> str:
     text = f"{problem.field}: {told}" if problem.field else told
     properties = {
         "file": file,
-        "line": str(problem.line),
-        "col": str(problem.column),
+        **({"line": str(problem.line), "col": str(problem.column)} if problem.line else {}),
         "title": str(problem.code),
     }
     written = ",".join(f"{name}={_escape_property(value)}" for name, value in properties.items())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.cross_checks import check_inheritor
 from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.positions import NO_FILE
 from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.variable_advice import advise_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,12 +30,20 @@ def advise_platform(view: FileView[PlatformFile], slugs: Iterable[str]) -> Itera
     platform = view.model
     if platform is not None and platform.project is None:
         rule = "KNADA_TEAM_SECRET is not set in any server"
-        remedy = "add 'project: <id>' of the Google Cloud project of the teams' secrets"
-        yield view.tell(Fault(Code.NO_PROJECT, "no project", rule, remedy, ("project",)), Severity.WARNING)
+        if view.data is None:
+            remedy = "create it with 'project: <id>' of the Google Cloud project of the teams' secrets"
+            fault = Fault(Code.NO_PROJECT, "there is no platform file", rule, remedy)
+            yield replace(view.tell(fault, Severity.WARNING), line=NO_FILE.line, column=NO_FILE.column)
+        else:
+            remedy = "add 'project: <id>' of the Google Cloud project of the teams' secrets"
+            fault = Fault(Code.NO_PROJECT, "no project", rule, remedy, ("project",))
+            yield view.tell(fault, Severity.WARNING)
     missing = check_inheritor(view, slugs)
     if missing is not None:
         yield view.tell(missing, Severity.WARNING)
     yield from _advise_profiles(view)
+    if view.part is not None:
+        yield from advise_variables(view, ("defaults",), view.part.defaults, view.part.profiles)
 
 
 def advise_team(view: FileView[TeamFile], platform: PlatformFile) -> Iterable[Problem]:
@@ -46,6 +57,7 @@ def advise_team(view: FileView[TeamFile], platform: PlatformFile) -> Iterable[Pr
         fault = Fault(Code.NO_IDENTITY, "no serviceAccount", rule, remedy, ("serviceAccount",))
         yield view.tell(fault, Severity.WARNING)
     yield from _advise_profiles(view)
+    yield from advise_variables(view, (), team, team.profiles)
     if platform.namespaces == "hub" and team.namespace is not None:
         rule = "the platform runs all teams in the hub's own namespace"
         message = f"not used {got(team.namespace)}"

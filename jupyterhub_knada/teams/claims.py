@@ -19,7 +19,7 @@ from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.quoting import got, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from jupyterhub_knada.errors import Problem
@@ -219,8 +219,9 @@ def _tell(
 ) -> list[Problem]:
     view = views[slug]
     told = []
+    conflicts = tuple(conflicts)
     for claim, others in conflicts:
-        if claim not in claimed[slug]:
+        if claim not in claimed[slug] or _follows_from_id(claim, others, view, conflicts):
             continue
         path = claimed[slug][claim]
         rule = _who_has(claim, others, views, claimed)
@@ -230,6 +231,17 @@ def _tell(
             remedy = "name the namespace that was this team's, or remove it"
         told.append(view.tell(Fault(Code.CLAIMED_TWICE, message, rule, remedy, path)))
     return told
+
+
+def _follows_from_id(
+    claim: Claim, others: Collection[str], view: FileView[TeamFile], conflicts: Iterable[_Conflict]
+) -> bool:
+    """Tell whether a secret clashes because the team's id does, which is one mistake and said of the id."""
+    is_named = view.part is None or view.part.secret is not None
+    if claim.kind != "secret" or is_named:
+        return False
+    ids = (set(found.others) for found in conflicts if found.claim == Claim("id", claim.value))
+    return any(found.issuperset(others) for found in ids)
 
 
 def _who_has(

@@ -132,7 +132,8 @@ def _team_views(
 def _judge(path: TeamPath, model: type[M], given: Circumstances, cache: FileCache) -> FileView[M]:
     """Read and judge one file by itself, or take what is known of the same text."""
     try:
-        text = read_text(path.path)
+        # The platform's file is one that the hub's own configuration names.
+        text = read_text(path.path, path.path.parent if path.slug else None)
     except FileError as error:
         return unreadable(path.file, error.fault, error.position)
 

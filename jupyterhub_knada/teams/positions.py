@@ -20,6 +20,8 @@ class Position(NamedTuple):
 
 TOP = Position(1, 1)
 """The place of what concerns a whole file."""
+NO_FILE = Position(0, 0)
+"""The place of what concerns a file that is not there."""
 
 _OTHER_SPELLINGS = {
     "displayName": "display_name",

@@ -21,7 +21,7 @@ from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
 from jupyterhub_knada.teams.claims import Claim, can_share, claims_of
 from jupyterhub_knada.teams.effective import pin_images
 from jupyterhub_knada.teams.loaded import ClosedTeam, LoadedTeam
-from jupyterhub_knada.teams.positions import shown
+from jupyterhub_knada.teams.positions import NO_FILE, shown
 from jupyterhub_knada.teams.quoting import got
 from jupyterhub_knada.teams.snapshots import Snapshot
 
@@ -149,8 +149,8 @@ def _missing(team: str | None, known: Collection[str]) -> Iterator[Problem]:
     if team is not None and team not in known:
         yield Problem(
             file=f"teams/{team}.yaml",
-            line=1,
-            column=1,
+            line=NO_FILE.line,
+            column=NO_FILE.column,
             field="",
             code=Code.FILE_UNREADABLE,
             message="there is no such file",

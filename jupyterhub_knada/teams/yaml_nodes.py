@@ -41,6 +41,8 @@ DEEPEST = 40
 """Mappings and lists within each other; the deepest sensible override has about fifteen."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_TEXT_AS_COMMENT = re.compile(r"[\"']?\s*:\s+#[^\s#]")
+"""What ends a key, and a comment that no blank begins: as people write the name of a channel."""
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _MERGE = "<<"
 
@@ -65,7 +67,7 @@ def read_yaml(text: str) -> YamlText:
     Source: YAML 1.2.2; ruamel.yaml's event parser, which does not recurse, so that depth is no danger.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    builder = _Builder()
+    builder = _Builder(text.split("\n"))
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
             if not builder.take(event):
@@ -101,6 +103,7 @@ class _Open:
 class _Builder:
     """Turns events into values and positions, collecting what is refused."""
 
+    lines: list[str]
     faults: list[PlacedFault] = field(default_factory=list)
     places: Places = field(default_factory=Places)
     anchors: dict[str, Anchor] = field(default_factory=dict)
@@ -166,6 +169,8 @@ class _Builder:
         is_nothing = isinstance(event, ScalarEvent) and not event.value and not event.style
         place = at_mark(event.start_mark)
         self.places.values[path] = self.places.keys.get(path, place) if is_nothing else place
+        if is_nothing and inside is not None and inside.key is not None:
+            self._warn_of_comment(inside.key, path)
         anchor = self._anchor(event, path)
         self._refuse_tag(event, path)
         value = self._value_of(event, path)
@@ -175,6 +180,15 @@ class _Builder:
         if anchor is not None:
             anchor.value, anchor.extent = value, extent_of(value)
         return True
+
+    def _warn_of_comment(self, key: str, path: Path) -> None:
+        """Warn of a key with `#team-a` behind it, without showing that: it may be a password."""
+        place = self.places.keys.get(path)
+        rest = self.lines[place.line - 1][place.column - 1 :] if place is not None else ""
+        if place is not None and _TEXT_AS_COMMENT.match(rest, len(key)):
+            message, rule = "an empty value", "what stands behind a blank and '#' is a comment"
+            fault = Fault(Code.COMMENT_AS_VALUE, message, rule, "put the value in quotes if it is one", path)
+            self.faults.append(PlacedFault(place, fault, Severity.WARNING))
 
     def _next_path(self, inside: _Open | None) -> Path:
         if inside is None:

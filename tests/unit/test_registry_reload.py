@@ -273,11 +273,11 @@ def test_registry_served_team_cannot_take_what_another_is_still_served_with(tmp_
 
 def test_registry_link_to_nothing_is_a_broken_file_until_it_leads_somewhere(tmp_path: Path) -> None:
     """A link that leads nowhere closes its team; what it leads to later is seen."""
-    (write_files(tmp_path) / "teams" / "kyrre.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+    (write_files(tmp_path) / "teams" / "kyrre.yaml").symlink_to(".kyrre.yaml")
     registry = open_folder(tmp_path)
     assert list(registry.snapshot.closed) == ["kyrre"]
 
-    (tmp_path / "elsewhere.yaml").write_text(SEED, "utf-8")
+    (tmp_path / "teams" / ".kyrre.yaml").write_text(SEED, "utf-8")
 
     assert list(look_until_settled(registry).teams) == ["kyrre"]
 
@@ -354,7 +354,7 @@ def test_registry_of_one_team_without_a_file_says_so(tmp_path: Path) -> None:
 
     assert dict(snapshot.teams) == {}
     assert list(map(str, errors_of(snapshot))) == [
-        "teams/kyre.yaml:1:1: there is no such file; this hub serves team 'kyre' only; "  # noqa: ISC004 - one text
+        "teams/kyre.yaml: there is no such file; this hub serves team 'kyre' only; "  # noqa: ISC004 - one text
         "create it, or correct the hub's setting `team` [KNADA-C001]"
     ]
 

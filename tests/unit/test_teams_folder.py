@@ -133,12 +133,30 @@ def _folder(path: Path) -> None:
     path.mkdir()
 
 
+LEADS_OUT = (
+    "a link that leads out of the folder; a team's file is in the folder of team files, or a link to one "
+    "there; copy the file here"
+)
+
+
 def _pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
 def _device(path: Path) -> None:
     path.symlink_to("/dev/zero")
+
+
+def _secret(path: Path) -> None:
+    outside = path.parent.parent / "token.yaml"
+    outside.write_text(f"{SEED}t0ken: hunter2\n", encoding="utf-8")
+    path.symlink_to(outside)
+
+
+def _by_a_folder(path: Path) -> None:
+    _secret(path.parent / ".x")
+    (path.parent / ".up").symlink_to("..")
+    path.symlink_to(".up/token.yaml")
 
 
 def _dangling(path: Path) -> None:
@@ -164,11 +182,9 @@ def _huge(path: Path) -> None:
         pytest.param(
             _pipe, "a pipe, not a file; a team is described by a regular file; remove or rename it", id="pipe"
         ),
-        pytest.param(
-            _device,
-            "a device, not a file; a team is described by a regular file; remove or rename it",
-            id="device",
-        ),
+        pytest.param(_device, LEADS_OUT, id="link to a device"),
+        pytest.param(_secret, LEADS_OUT, id="link to a file elsewhere"),
+        pytest.param(_by_a_folder, LEADS_OUT, id="link by way of a linked folder"),
         pytest.param(
             _dangling,
             "a link to nothing; the file must be there; create it, or correct the path",
@@ -249,7 +265,7 @@ def test_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert loaded.has_errors
     assert told(loaded) == [
         (
-            "teams:1:1: there is no such folder; the folder must be there; "
+            "teams: there is no such folder; the folder must be there; "
             "create it, or correct the path [KNADA-C001]"
         ),
     ]
@@ -269,7 +285,7 @@ def test_platform_file_that_is_not_there_starts_nothing(teams: Path) -> None:
     assert loaded.platform is None
     assert [str(problem) for problem in loaded.problems] == [
         (
-            "platform.yaml:1:1: there is no such file; the file must be there; "
+            "platform.yaml: there is no such file; the file must be there; "
             "create it, or correct the path [KNADA-C001]"
         ),
     ]
@@ -283,8 +299,8 @@ def test_no_platform_file_gives_the_defaults(teams: Path) -> None:
     assert not loaded.has_errors
     assert [str(problem) for problem in loaded.problems] == [
         (
-            "platform.yaml:1:1: warning: project: no project; KNADA_TEAM_SECRET is not set in any server; "
-            "add 'project: <id>' of the Google Cloud project of the teams' secrets [KNADA-C040]"
+            "platform.yaml: warning: there is no platform file; KNADA_TEAM_SECRET is not set in any server; "
+            "create it with 'project: <id>' of the Google Cloud project of the teams' secrets [KNADA-C040]"
         ),
     ]
 
@@ -445,3 +461,47 @@ def test_thousand_teams_load(tmp_path: Path) -> None:
     assert len(loaded.teams) == 1000
     assert loaded.teams["t7"].team.ingress == "t7"
     assert told(loaded) == []
+
+
+def test_link_to_another_file_of_the_folder_is_read(teams: Path) -> None:
+    """A link within the folder is as good as the file, however the folder itself is reached."""
+    (teams / ".shared.yaml").write_text(SEED.replace("kyrre", "linked"), encoding="utf-8")
+    (teams / "linked.yaml").symlink_to(teams / ".shared.yaml")
+    other = teams.parent / "current"
+    other.symlink_to(teams)
+    assert set(load_files(other, None).teams) == {"linked", "other"}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_told"),
+    [
+        pytest.param("north/alfa.yaml", True, id="a team's file in it"),
+        pytest.param("north/south/alfa.yml", True, id="one further down"),
+        pytest.param("north/README.md", False, id="no such file"),
+        pytest.param(".git/alfa.yaml", False, id="a folder of git"),
+        pytest.param("..2026_11_20/alfa.yaml", False, id="a folder of Kubernetes"),
+    ],
+)
+def test_folder_of_team_files_is_told(teams: Path, name: str, *, is_told: bool) -> None:
+    """A checkout with folders does not leave its people in no team without a word."""
+    (teams / name).parent.mkdir(parents=True)
+    (teams / name).write_text(SEED, encoding="utf-8")
+    expected = (
+        "teams/north:1:1: warning: a folder of files that are not read; only files that stand in the folder "
+        "of teams itself are read: their names are the teams' slugs; move its files up [KNADA-C046]"
+    )
+    assert told(load_files(teams, None)) == ([expected] if is_told else [])
+
+
+def test_folder_without_a_teams_file_is_told(tmp_path: Path) -> None:
+    """An empty folder is a warning: a hub that serves nobody is rarely meant."""
+    (tmp_path / "teams").mkdir()
+    (tmp_path / "teams" / "README.md").touch()
+    loaded = load_files(tmp_path / "teams", None)
+    assert not loaded.has_errors
+    assert told(loaded) == [
+        (
+            "teams:1:1: warning: no team's file in this folder; each team has a file teams/<slug>.yaml; "
+            "without one nobody can start a server; add one [KNADA-C046]"
+        )
+    ]
