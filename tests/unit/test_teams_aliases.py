@@ -152,7 +152,7 @@ def test_required_key_that_cannot_be_read_is_not_missing(tmp_path: Path) -> None
 
 def test_anchor_that_nothing_uses_is_a_warning_without_its_text(tmp_path: Path) -> None:
     """A password that begins with & would lose its first half in silence."""
-    loaded = load(tmp_path, TOP + "env: {TOKEN: &s3 cret}\n")
+    loaded = load(tmp_path, TOP + "env: {SETTING: &s3 cret}\n")
     [problem] = [problem for problem in loaded.problems if problem.file == "teams/t.yaml"]
     assert (problem.code, problem.severity, problem.line) == (
         Code.YAML_REFUSED_FEATURE,
