@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).parents[2]
+CHART = "4.4.0"
+"""The chart that our docs and the Dockerfile name."""
+CHARTS = (CHART, "main")
+"""The folders of `tests/data/z2jh`: that chart, and what the next one comes from."""
 HUB_NAMESPACE = "knada"
 TRAITS_OF_SINGLEUSER = {
     "startTimeout": "start_timeout",

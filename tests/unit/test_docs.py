@@ -28,6 +28,7 @@ from jupyterhub_knada.cli.demo.welcome import PEOPLE
 from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.loading import load_files
 from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+from tests.support.chart import CHARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,10 +159,12 @@ def platform_beside(block: Block) -> str:
     return shown[0] if shown else "contact: nobody\n"
 
 
+@pytest.mark.parametrize("chart", CHARTS)
 @having("yaml", r"values\.yaml")
-def test_shown_helm_values_are_ones_that_the_chart_takes(block: Block) -> None:
+def test_shown_helm_values_are_ones_that_the_chart_takes(block: Block, chart: str) -> None:
     """Whatever the docs show as Helm values passes the chart's schema."""
-    schema = yaml.safe_load((ROOT / "tests/data/z2jh/values.schema.yaml").read_text(encoding="utf-8"))
+    file = ROOT / "tests/data/z2jh" / chart / "values.schema.yaml"
+    schema = yaml.safe_load(file.read_text(encoding="utf-8"))
     faults = [
         fault.message
         for fault in jsonschema.Draft7Validator(schema).iter_errors(yaml.safe_load(block.text))
