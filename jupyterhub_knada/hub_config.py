@@ -14,6 +14,7 @@ from traitlets.utils.importstring import import_item
 
 from jupyterhub_knada.access.roles import CULLER_ROLE, CULLER_SERVICE, CUSTOM_SCOPES
 from jupyterhub_knada.errors import Code, KnadaError
+from jupyterhub_knada.web.forms import accept_forms_of_the_start_page
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -82,6 +83,7 @@ def configure(  # noqa: PLR0913 - each is a setting that an admin names
         raise HubSettingError(faults)
     _set_classes(c, authenticator, files, shared_origin=shared_origin)
     c.JupyterHub.custom_scopes.update(CUSTOM_SCOPES)
+    accept_forms_of_the_start_page()
     if culler:
         _add_culler(c)
 
