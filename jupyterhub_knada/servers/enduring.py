@@ -199,13 +199,33 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         tell: Callable[[BaseException], None],
         passes: Callable[[BaseException], bool],
     ) -> None:
-        """Make a call until it is answered; where the hub ends, for a while: JupyterHub waits for it."""
+        """Make a call until it is answered; where the hub ends, for a while: JupyterHub waits for it.
+
+        Raises:
+            ApiException, ClientError, OSError, TimeoutError: the last that the call has raised, or none came.
+        """
         if not is_hub_ending():
             await ask_patiently(call, None, tell, passes)
             return
         seconds = self.k8s_api_request_retry_timeout
-        async with asyncio.timeout(seconds):
-            await ask_patiently(call, seconds, tell)
+        last: BaseException | None = None
+
+        async def ask() -> None:
+            nonlocal last
+            try:
+                await call()
+            except UNANSWERED as error:
+                last = error
+                raise
+
+        try:
+            async with asyncio.timeout(seconds):
+                await ask_patiently(ask, seconds, tell)
+        except TimeoutError:
+            # Of a call that hangs, or of a wait that took a moment too long: the last answer is the reason.
+            if last is None:
+                raise
+            raise last from None
 
     async def _make_delete_pod_request(
         self, pod_name: str, delete_options: Any, grace_seconds: int, request_timeout: float

@@ -101,6 +101,8 @@ class _Cluster:
         """How each look at the pods ends; all others are well."""
         self.goes_after = 0
         """After how many refusals somebody else deletes the pod; 0: nobody does."""
+        self.hangs_after = 0
+        """After how many refusals a deletion is not answered any more; 0: each is."""
         self.refused = self.deleted = self.refreshed = 0
         self.goes_when_deleted = True
         """False: it ends later."""
@@ -113,6 +115,8 @@ class _Cluster:
                 raise look
 
         async def delete(*_: Any) -> bool:
+            if self.hangs_after and self.refused == self.hangs_after:
+                await asyncio.Event().wait()
             if self.answers:
                 self.refused += 1
                 if self.refused == self.goes_after:
@@ -370,6 +374,19 @@ async def test_stop_at_the_end_of_the_hub_is_given_up(
     assert str(failed.value).endswith(f"(Kubernetes does not stop the server: {answer} No.)")
     assert cluster.refused in refused
     assert cluster.deleted == 0
+
+
+@pytest.mark.usefixtures("_ending_hub")
+async def test_stop_at_the_end_of_the_hub_tells_the_last_answer_though_a_later_call_is_not_answered(
+    spawner: KnadaSpawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of the two bounds comes first, that of the tries or that of all, is a matter of milliseconds."""
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.answers, cluster.hangs_after = [_no(503)], 1
+    spawner.k8s_api_request_retry_timeout = 1
+    with pytest.raises(StopFailedError, match="503 No"):
+        await spawner.stop()
+    assert (cluster.refused, cluster.deleted) == (1, 0)
 
 
 @pytest.mark.usefixtures("_ending_hub")
