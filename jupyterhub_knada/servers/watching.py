@@ -152,6 +152,15 @@ class WatchingKubeSpawner(KubeSpawner):
         if watches is not None:
             await watches.stop()
 
+    @classmethod
+    async def _stop_all_reflectors(cls) -> None:
+        """End all watches, so that the next spawner opens new ones and not those that have ended.
+
+        Source: KubeSpawner 7.0 and 7.1, which stops what is in `reflectors`. Private, and overridden because
+        the fixtures of KubeSpawner's own tests, and of those who copied them, call it between two hubs.
+        """
+        await cls.stop_watching()
+
     async def poll(self) -> int | None:
         """Tell whether the server runs (None) or how it ended; one that cannot be seen runs, as far as known.
 

@@ -30,6 +30,7 @@ PINS = {
     "_start_future": f"{_SPAWNER}::test_private_attribute_still_means_what_we_take_it_for",
     "_start_reflector": f"{_HERE}::test_reflectors_are_still_started_in_one_place",
     "_start_watching_pods": f"{_HERE}::test_reflectors_are_still_started_in_one_place",
+    "_stop_all_reflectors": f"{_HERE}::test_reflectors_are_still_stopped_in_one_place",
     "_token_authenticated": f"{_HERE}::test_request_by_token_is_still_marked_so",
     "_username_claim_default": f"{_HERE}::test_default_that_upstream_has_too_is_ours",
 }
@@ -69,6 +70,13 @@ def test_reflectors_are_still_started_in_one_place() -> None:
     for method in ("_start_watching_pods", "_start_watching_events"):
         assert "self._start_reflector(" in inspect.getsource(getattr(KubeSpawner, method))
     assert "await current_reflector.first_load_future" in inspect.getsource(KubeSpawner._start_reflector)
+
+
+def test_reflectors_are_still_stopped_in_one_place() -> None:
+    """`_stop_all_reflectors` is a class method without arguments, which empties the class's `reflectors`."""
+    assert list(inspect.signature(KubeSpawner._stop_all_reflectors).parameters) == []
+    assert inspect.iscoroutinefunction(KubeSpawner._stop_all_reflectors)
+    assert "cls.reflectors.pop(key)" in inspect.getsource(KubeSpawner._stop_all_reflectors)
 
 
 async def test_reflectors_are_still_told_what_to_select() -> None:

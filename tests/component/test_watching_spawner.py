@@ -126,6 +126,25 @@ async def test_server_starts_and_stops_by_one_list(
     assert count_calls(faulty, "list") == 1
 
 
+async def test_server_starts_after_all_reflectors_were_stopped(
+    node: asyncio.Event, faulty: FaultyApi, make: Callable[..., Any]
+) -> None:
+    """What ends a hub's watches in KubeSpawner's own fixtures leaves nothing that looks like one."""
+    node.set()
+    async with asyncio.timeout(_SECONDS):
+        first = make("dora")
+        await first.start()
+        await type(first)._stop_all_reflectors()
+        assert first.reflectors == {}
+        assert count_open(faulty) == 0
+        second = make("emil")
+        assert await second.start() == "http://127.1.2.3:8888"
+        assert await first.poll() is None
+        for spawner in (first, second):
+            await spawner.stop()
+    assert count_calls(faulty, "list") == 2
+
+
 async def test_start_tells_the_events_of_its_pod_until_it_is_over(
     api: KubernetesApi,
     node: asyncio.Event,
