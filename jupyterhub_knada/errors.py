@@ -107,6 +107,7 @@ class Code(Enum):
     HOME_MOVED = "KNADA-S010", "A team that moved to another namespace or id"
     PLATFORM_CLOSED = "KNADA-S011", "A platform file that does not hold"
     NAMESPACE_OF_HUB = "KNADA-S012", "A team whose namespace is the hub's own"
+    OTHER_TEAM_RUNS = "KNADA-S013", "A server of another team is there, and one team at a time is allowed"
 
     HUB_SETTING = "KNADA-H001", "A setting of the hub that this package cannot work with"
     CULLER_STOPPED = "KNADA-H002", "A pass of the culler that stopped nothing: it could not ask the hub"

@@ -81,8 +81,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         names = (remembered.claim_name,) if remembered is not None else ()
         decided = choose_home(plan.home, await self.find_claims(plan.home, names), remembered)
         if isinstance(decided, Refusal):
-            self.log.warning("Start of %s refused: %s", self._log_name, decided)
-            raise StartRefusedError(decided)
+            raise self._refused(decided)
         self.pvc_name = decided.name
         self.storage_pvc_ensure = isinstance(decided, CreateClaim)
         self._home_is_there = not self.storage_pvc_ensure
@@ -90,6 +89,10 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         self.log.info(
             "Home of %s in team %s: %s %s/%s", self._log_name, plan.team, what, plan.namespace, decided.name
         )
+
+    def _refused(self, refusal: Refusal) -> StartRefusedError:
+        self.log.warning("Start of %s refused: %s", self._log_name, refusal)
+        return StartRefusedError(refusal)
 
     async def get_pod_manifest(self) -> Any:
         """Make the pod.

@@ -1,8 +1,8 @@
 """What a spawner remembers of its starts, in the hub's database: `state["knada"]`.
 
-Shape: `{"team", "profile", "options", "plan_digest", "idle_timeout", "home", "host", "homes", "accepted"}`.
-The first six describe the last started server, `host` one that is there now; `homes` is by team, so that no
-team's home is taken for another's.
+Shape: `{"team", "team_id", "profile", "options", "plan_digest", "idle_timeout", "namespace", "home", "host",
+"homes", "accepted"}`. The first eight describe the last started server, `host` one that is there now; `homes`
+is by team, so that no team's home is taken for another's.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class ServerMemory:
     """What one spawner remembers. Read leniently: a database may hold what an older version wrote."""
 
     server: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """The last started server: `team`, `profile`, `options`, `plan_digest`, `idle_timeout` (seconds or
-    `never`), `namespace`, and `home`, the claim's name or None. Empty: none was started yet."""
+    """The last started server: `team`, `team_id`, `profile`, `options`, `plan_digest`, `namespace`, and
+    `idle_timeout` (seconds or `never`), `home` (the claim's name or None). Empty: none was started yet."""
     homes: Mapping[str, RememberedHome] = field(default_factory=lambda: MappingProxyType({}))
     """By the team's slug: where this person's home was at the last start there."""
     accepted: Mapping[str, str] | None = None
@@ -36,6 +36,7 @@ class ServerMemory:
         """Give the memory after a server was made by this plan, with this claim as its home."""
         server = {
             "team": plan.team,
+            "team_id": plan.team_id,
             "profile": plan.profile,
             "options": dict(plan.options),
             "plan_digest": plan.digest,

@@ -1,7 +1,8 @@
-"""The address of one person's servers of one team: a DNS label below the hub's host. Pure.
+"""The address of one person's servers of one team, and which servers may share one. Pure.
 
-A browser keeps service workers, storage and cached pages by origin. A label of their own for each person and
-team keeps what one team's server left there from whatever another team's server does.
+A browser keeps service workers, storage and cached pages by origin. A DNS label of their own for each person
+and team keeps what one team's server left there from whatever another team's server does. JupyterHub has one
+host for each person, so two teams have origins of their own only one after the other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,14 @@ import base64
 import hashlib
 import json
 import re
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from jupyterhub_knada.errors import Code, Refusal
+from jupyterhub_knada.teams.quoting import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LONGEST_LABEL: Final = 63
 """Bytes of a DNS label, RFC 1035."""
@@ -60,3 +68,47 @@ def _is_plain_team(team_id: str) -> bool:
 def _stub(name: str) -> str:
     """Give a hint at a name, for whoever reads the address; the digest is what tells labels apart."""
     return re.sub(r"[^a-z0-9]", "", name.lower())[:_STUB] or "x"
+
+
+@dataclass(frozen=True, slots=True)
+class TeamServer:
+    """A server of a person that starts, runs or stops, and the team that it is of."""
+
+    name: str
+    """The server's; empty for the default one."""
+    team: str
+    """The team's slug; empty where that is not known: a server of a hub without this package."""
+    team_id: str
+    """Empty where it is not known."""
+    is_stopping: bool = False
+
+    def describe(self) -> str:
+        """Name it in a sentence."""
+        server = f"server {quoted(self.name)}" if self.name else "default server"
+        return f"{server}, of team {quoted(self.team)}," if self.team else f"{server}, of an unknown team,"
+
+
+def find_other_teams(team_id: str, servers: Iterable[TeamServer]) -> tuple[TeamServer, ...]:
+    """Give those of a person's servers that are not of this team; one whose team is unknown may be of any."""
+    return tuple(server for server in servers if server.team_id != team_id)
+
+
+def refuse_second_team(user: str, others: tuple[TeamServer, ...]) -> Refusal | None:
+    """Refuse a start while servers of other teams are there; None where there are none.
+
+    Args:
+        user: Whose servers they are.
+        others: What `find_other_teams` gave.
+    """
+    if not others:
+        return None
+    verb = "is being stopped" if others[0].is_stopping else "runs"
+    return Refusal(
+        Code.OTHER_TEAM_RUNS,
+        f"The {others[0].describe()} of {user} {verb}, and servers of two teams never run at once here: they "
+        "would share one address in the browser.",
+        "Start this one when that one has ended."
+        if others[0].is_stopping
+        else "Stop that one on this page or on the hub's home page, then start this one.",
+        status=409,
+    )

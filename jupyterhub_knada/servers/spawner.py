@@ -106,9 +106,9 @@ class KnadaSpawner(SubdomainKubeSpawner):
 
         A function that gives the HTML that stands in JupyterHub's form. Called whenever the page is opened,
         with an `Offer`, the last `Choice` (or None), and by name `hub`, the hub's own settings, which servers
-        get where no file says otherwise, and `named`, the options that a link names. The default is None:
-        there is no page, and whoever opens it reads that it is not configured; `configure()` sets it. Its
-        result is trusted as HTML: the function escapes what teams and links say.
+        get where no file says otherwise, `named`, the options that a link names, and `others`, the person's
+        other servers with the address that stops each. The default is None: there is no page; `configure()`
+        sets it. Its result is trusted as HTML: the function escapes what teams and links say.
 
         Example: `c.KnadaSpawner.spawn_page = render_spawn_page`.
 
@@ -193,7 +193,8 @@ class KnadaSpawner(SubdomainKubeSpawner):
         last = Choice.from_options(dict(self._memory.accepted or {}))
         named, self._named = self._pop_link_options() or self._named, MappingProxyType({})
         hub = self._read_hub_layer()
-        return str(self.spawn_page(self.build_offer(self.snapshot), last, hub=hub, named=named))
+        offer, others = self.build_offer(self.snapshot), self.list_stop_urls()
+        return str(self.spawn_page(offer, last, hub=hub, named=named, others=others))
 
     def _pop_link_options(self) -> Mapping[str, object]:
         """Give what the address of the page names, once: JupyterHub leaves the handler with its spawner."""
@@ -233,7 +234,7 @@ class KnadaSpawner(SubdomainKubeSpawner):
             StartRefusedError: the choice or the plan is refused.
         """
         try:
-            choice, _ = self._decide(options)
+            choice, _ = self._decide_start(options)
         except StartRefusedError:
             self._named = self._find_team(options)
             raise
@@ -258,14 +259,14 @@ class KnadaSpawner(SubdomainKubeSpawner):
         so that no configuration gets around it.
         """
         try:
-            choice, plan = self._decide(user_options)
+            choice, plan = self._decide_start(user_options)
             if "start_timeout" in plan.override:
                 # JupyterHub reads it right after `start()` has been called, before the plan's traits are set.
                 self._set_trait("start_timeout", plan.override["start_timeout"])
         except StartRefusedError:
             self._store_options(self._memory.accepted or {})
             raise
-        self._set_host(plan.team_id)
+        self._place(plan)
         self._memory = replace(self._memory, accepted=MappingProxyType(choice.to_options()))
         self._store_options(choice.to_options())
 
@@ -295,9 +296,17 @@ class KnadaSpawner(SubdomainKubeSpawner):
             raise self._refused(plan)
         return choice, plan
 
-    def _refused(self, refusal: Refusal) -> StartRefusedError:
-        self.log.warning("Start of %s refused: %s", self._log_name, refusal)
-        return StartRefusedError(refusal)
+    def _decide_start(self, raw: object) -> tuple[Choice, ServerPlan]:
+        """Decide as `_decide`, and whether the server may start beside those that are there.
+
+        Raises:
+            StartRefusedError: the choice or the plan is refused, or the platform allows one team at a time.
+        """
+        choice, plan = self._decide(raw)
+        platform = self.snapshot.platform
+        if platform is None or platform.platform.one_team_at_a_time:
+            self._refuse_second_team(plan)
+        return choice, plan
 
     def _read_hub_layer(self) -> HubSettings:
         return replace(super()._read_hub_layer(), only_team=self.team or None)

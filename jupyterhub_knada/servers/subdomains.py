@@ -8,13 +8,22 @@ All of them share it, so whichever server is meant, the answer is right; it chan
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode
 from weakref import WeakValueDictionary
 
 from jupyterhub.utils import subdomain_hook_idna, url_escape_path, url_path_join
 
 from jupyterhub_knada.servers.homing import HomingKubeSpawner
-from jupyterhub_knada.servers.origins import host_label
+from jupyterhub_knada.servers.origins import (
+    TeamServer,
+    find_other_teams,
+    host_label,
+    refuse_second_team,
+)
+
+if TYPE_CHECKING:
+    from jupyterhub_knada.servers.plans import ServerPlan
 
 
 class PersonHost:
@@ -54,6 +63,47 @@ class SubdomainKubeSpawner(HomingKubeSpawner):
 
     person_host: PersonHost | None = None
     """Keeps the host of a server that starts, runs or stops; None: there is no such server."""
+    team_server: TeamServer | None = None
+    """The server that starts, runs or stops; None: there is none, or nothing has been decided yet."""
+
+    def list_others(self) -> tuple[TeamServer, ...]:
+        """Give the person's other servers that start, run or stop now.
+
+        Source: `User.spawners`, JupyterHub 5.3-6.1: by server name, the spawner of each that is active.
+        """
+        others = [other for other in getattr(self.user, "spawners", {}).values() if other is not self]
+        return tuple(
+            replace(other.team_server, is_stopping=other.pending == "stop")
+            for other in others
+            if other.active and other.team_server is not None
+        )
+
+    def list_stop_urls(self) -> dict[TeamServer, str]:
+        """Give the person's other servers, each with the address that a form of the start page stops it at.
+
+        Source: `Spawner.handler`, JupyterHub 5.3-6.1: who draws the page, set before `get_options_form`.
+        """
+        handler = self.handler
+        if handler is None:
+            return {}
+        query = urlencode({"_xsrf": handler.xsrf_token, "next": handler.request.path})
+        stop = f"{self.hub.base_url}knada/stop/{self.user.escaped_name}/"
+        return {other: f"{stop}{quote(other.name, safe='')}?{query}" for other in self.list_others()}
+
+    def _refuse_second_team(self, plan: ServerPlan) -> None:
+        """Refuse a start beside servers of other teams.
+
+        Raises:
+            StartRefusedError: there is one.
+        """
+        refusal = refuse_second_team(self.user.name, find_other_teams(plan.team_id, self.list_others()))
+        if refusal is not None:
+            raise self._refused(refusal)
+
+    def _place(self, plan: ServerPlan) -> None:
+        """Note that a server of this plan is about to start, and give it its host."""
+        self.team_server = TeamServer(self.name, plan.team, plan.team_id)
+        self._set_host(plan.team_id)
 
     def _set_host(self, team_id: str) -> None:
         """Give the server that is about to start its origin: that of its team, or of a server that is there.
@@ -94,7 +144,11 @@ class SubdomainKubeSpawner(HomingKubeSpawner):
         the hub adds or checks any route.
         """
         super().load_state(state)
-        if self.orm_spawner.server is None or not self._has_team_hosts():
+        if self.orm_spawner.server is None:
+            return
+        server = self._memory.server
+        self.team_server = TeamServer(self.name, str(server.get("team", "")), str(server.get("team_id", "")))
+        if not self._has_team_hosts():
             return
         domain = self.user.settings["domain"]
         own = self._memory.host or self.user.domain.removesuffix(f".{domain}")
@@ -105,5 +159,5 @@ class SubdomainKubeSpawner(HomingKubeSpawner):
         """Forget the last server and its host; see `HomingKubeSpawner.clear_state`."""
         super().clear_state()
         if self._outliving is None:
-            self.person_host = None
+            self.person_host = self.team_server = None
             self._memory = replace(self._memory, host=None)

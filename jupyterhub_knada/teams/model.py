@@ -351,6 +351,12 @@ class PlatformFile(FileModel):
         description="When servers of people who have left their team are stopped, and what counts as left.",
         examples=[{"grace": "15m", "claimAge": "7d"}],
     )
+    one_team_at_a_time: Flag = Field(
+        default=True,
+        description="Whether a person's servers of two teams never run at once: they would share one address "
+        "in the browser.",
+        examples=[False],
+    )
     homes_inherited_by: Slug | None = Field(
         default=None,
         description="Slug of the one team that takes over the homes of an older hub in this namespace.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from jupyterhub_knada.web.culling_policies import CullingPoliciesHandler
 from jupyterhub_knada.web.spawn_handler import StartPageHandler
+from jupyterhub_knada.web.stop_handler import StopHandler
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
@@ -14,6 +15,7 @@ HUB_HANDLERS: Final[tuple[tuple[str, type[RequestHandler]], ...]] = (
     (r"/spawn", StartPageHandler),
     (r"/spawn/([^/]+)", StartPageHandler),
     (r"/spawn/([^/]+)/([^/]+)", StartPageHandler),
+    (r"/knada/stop/([^/]+)/([^/]*)", StopHandler),
     (r"/api/knada/culling-policies", CullingPoliciesHandler),
 )
 """Patterns as JupyterHub's own (`handlers.default_handlers`, 5.3-6.1); the same one takes its place."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from jupyterhub_knada.servers.choices import Choice, OptionValue
     from jupyterhub_knada.servers.offer import Offer, TeamOffer
+    from jupyterhub_knada.servers.origins import TeamServer
     from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.plans import ServerPlan
     from jupyterhub_knada.teams.effective import EffectiveProfile
@@ -101,6 +102,18 @@ class TeamSection:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerInTheWay:
+    """A server of one team that keeps the person from starting one of another."""
+
+    name: str
+    """Empty for the default server."""
+    team: str
+    """As people know it; empty where that is not known."""
+    stop_url: str
+    """Where the button posts; empty: it is being stopped."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Page:
     """What every part of one page needs."""
 
@@ -127,6 +140,7 @@ def render_spawn_page(
     *,
     hub: HubSettings,
     named: Mapping[str, object] | None = None,
+    others: Mapping[TeamServer, str] | None = None,
     today: date | None = None,
 ) -> str:
     """Render the start page.
@@ -137,6 +151,8 @@ def render_spawn_page(
         hub: The hub's own configuration, so that the page shows what it adds to the files.
         named: Options that a link names, as `servers.choices.decode_query` gives them: selected as far as
             they are offered, with a sentence for each that is not. None: as the last time.
+        others: The person's other servers that start, run or stop, each with the address that stops it; where
+            the platform allows one team at a time, those of other teams are in the way.
         today: Decides which images are past their end of life; None: the current day, UTC.
 
     Returns:
@@ -144,14 +160,15 @@ def render_spawn_page(
         are those of `servers.choices.decode_form`.
     """
     if offer.refusal is not None:
-        others = [closed for closed in offer.closed.values() if closed.code is not offer.refusal.code]
-        return _render("spawn_refused.html", refusals=[offer.refusal, *others])
+        closed = [one for one in offer.closed.values() if one.code is not offer.refusal.code]
+        return _render("spawn_refused.html", refusals=[offer.refusal, *closed])
     selected = preselect(named or {}, offer, last)
     page = _Page(offer, selected.choice, last, hub, today or datetime.now(UTC).date())
     return _render(
         "spawn_options.html",
         teams=[_show_team(page, number, one) for number, one in enumerate(offer.teams, start=1)],
         notices=_add_closed_teams(offer, selected.notices),
+        in_the_way=_show_others(offer, others or {}),
         unlisted=UNLISTED_CHOICE,
         longest_text=MAX_OWN_TEXT_LENGTH,
     )
@@ -180,6 +197,19 @@ def _add_closed_teams(offer: Offer, notices: Iterable[str]) -> list[str]:
         *(f"{message} {remedy}" for message, remedy in closed.items()),
         *(notice for notice in notices if not notice.startswith(tuple(closed))),
     ]
+
+
+def _show_others(offer: Offer, others: Mapping[TeamServer, str]) -> tuple[ServerInTheWay, ...]:
+    """Give the servers that keep a team of the offer from starting one."""
+    if offer.platform is None or not offer.platform.one_team_at_a_time:
+        return ()
+    shown = []
+    for server, stop_url in others.items():
+        if any(team.team.id != server.team_id for team in offer.teams):
+            named = offer.find_team(server.team)
+            title = named.team.display_name if named is not None else server.team
+            shown.append(ServerInTheWay(server.name, title, "" if server.is_stopping else stop_url))
+    return tuple(shown)
 
 
 def _show_team(page: _Page, number: int, offer: TeamOffer) -> TeamSection:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from jupyterhub_knada.devcluster.node.cluster import object_path
 from tests.support.local_cluster import LocalCluster, local_cluster
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOST = "hub.localhost:8123"
-PEOPLE = ("moves", "signs", "named", "again", "per@example.org", "a--b", "n_n")
+PEOPLE = ("moves", "signs", "named", "again", "second", "other", "shared", "per@example.org", "a--b", "n_n")
 """One for each test, in both teams."""
 PASSWORD = "not a secret"
 TEAM = "namespace: team-{0}\nid: {0}-1a\nusers: [{1}]\nmemoryLimit: 1G\n"
@@ -34,7 +37,7 @@ CONFIG = f"""
 from jupyterhub_knada.hub_config import configure
 c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state", "proxy", "access:servers"]
 demo = "jupyterhub_knada.KnadaDemoAuthenticator"
-configure(c, teams_dir="teams", authenticator=demo, culler=False)
+configure(c, teams_dir="teams", platform_file="platform.yaml", authenticator=demo, culler=False)
 c.KnadaDemoAuthenticator.user_password = "{PASSWORD}"
 c.JupyterHub.subdomain_host = "http://{HOST}"
 c.JupyterHub.allow_named_servers = True
@@ -45,6 +48,21 @@ c.KubeSpawner.k8s_api_request_timeout = 10
 c.KubeSpawner.delete_grace_period = 0
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 30}}
 """
+
+
+class ThisMachine(AbstractResolver):
+    """Finds every name here, as a browser does with names below `localhost`."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Give this machine's address."""
+        return [
+            ResolveResult(hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0),
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +118,16 @@ class Place:
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[aiohttp.ClientSession]:
         """Open pages of the hub's own host, as a proxy passes them on."""
-        cookies = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(cookie_jar=cookies, headers={"Host": HOST}) as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=ThisMachine())) as session:
             yield session
+
+    def page(self, path: str, host: str = "hub.localhost") -> str:
+        """Give the address of a page at a host; there is no proxy, so that all lead to the hub."""
+        return self.hub.url.replace("127.0.0.1", host) + path
 
     async def follow(self, session: aiohttp.ClientSession, path: str) -> str:
         """Open a page of the hub; give where it leads."""
-        async with session.get(self.hub.url + path, allow_redirects=False) as answer:
+        async with session.get(self.page(path), allow_redirects=False) as answer:
             assert answer.status in (302, 303), await answer.text()
             return answer.headers["Location"]
 
@@ -116,7 +137,9 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     """A hub with two teams."""
     folder = tmp_path_factory.mktemp("hub")
     people = ", ".join(f"'{name}'" for name in PEOPLE)
-    write_files(folder, **{team: TEAM.format(team, people) for team in ("alfa", "beta")})
+    write_files(
+        folder, "contact: somebody\n", **{team: TEAM.format(team, people) for team in ("alfa", "beta")}
+    )
     async with local_cluster(folder) as cluster, running_pods(cluster.client) as port:
         for namespace in ("hub", "team-alfa", "team-beta"):
             await cluster.client.create(object_path("v1", "namespaces"), {"metadata": {"name": namespace}})
@@ -152,11 +175,8 @@ async def test_start_in_a_team_has_the_host_of_person_and_team(place: Place) -> 
         await place.stop("moves")
         assert await place.routes("moves") == set()
     async with place.browser() as browser:
-        headers = {"Host": f"moves--alfa-1a.{HOST}"}
-        async with browser.get(
-            f"{place.hub.url}/user/moves/lab", headers=headers, allow_redirects=False
-        ) as answer:
-            # No proxy here: all that comes on an address without a server comes to the hub.
+        old = place.page("/user/moves/lab", "moves--alfa-1a.hub.localhost")
+        async with browser.get(old, allow_redirects=False) as answer:
             assert answer.headers["Location"] == f"http://{HOST}/hub/user/moves/lab"
 
 
@@ -176,7 +196,7 @@ async def test_server_signs_people_in_at_its_own_host_only(place: Place) -> None
 async def ask_for_code(place: Place, browser: aiohttp.ClientSession, redirect: str) -> tuple[int, str]:
     """Begin a sign-in at a server, as its page does; give the status and the host that it goes on to."""
     query = {"client_id": "jupyterhub-user-signs", "redirect_uri": redirect, "response_type": "code"}
-    url = f"{place.hub.url}/hub/api/oauth2/authorize"
+    url = place.page("/hub/api/oauth2/authorize")
     async with browser.get(url, params=query, allow_redirects=False) as answer:
         where = urlsplit(answer.headers.get("Location", ""))
         return answer.status, f"{where.scheme}://{where.netloc}"
@@ -227,10 +247,84 @@ async def test_names_that_are_no_dns_label_have_a_host_of_their_own(place: Place
     await place.stop(person)
 
 
+async def test_second_team_is_refused_until_the_first_is_stopped(place: Place) -> None:
+    """By REST and on the page, in a sentence; the page's own button stops the server that is in the way."""
+    assert (await place.start("second", "alfa"))[0] == 201
+    status, answer = await place.start("second", "beta", "servers/more")
+    assert (status, "KNADA-S013" in answer["message"]) == (409, True)
+    assert set(await place.servers("second")) == {""}
+    async with place.browser() as browser:
+        await sign_in(place, browser, "second")
+        url = place.page("/hub/spawn/second/more")
+        async with browser.get(url) as answer:
+            page = await answer.text()
+        action = re.search(r'formaction="([^"]+)"', page)
+        assert action is not None
+        form = {"team": "beta"}
+        query = {"_xsrf": parse_qs(urlsplit(unescape(action[1])).query)["_xsrf"][0]}
+        async with browser.post(url, params=query, data=form) as answer:
+            page = await answer.text()
+            assert "KNADA-S013" in page
+        stop = place.page(unescape(action[1]))
+        async with browser.post(stop.partition("?")[0], allow_redirects=False) as answer:
+            # Without the token of the page, as another site's form would ask.
+            assert answer.status == 403
+        assert set(await place.servers("second")) == {""}
+        async with browser.post(stop, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == "/hub/spawn/second/more"
+
+        async def is_gone() -> bool:
+            return not await place.servers("second")
+
+        await eventually(is_gone)
+        async with browser.get(url) as answer:
+            assert "formaction" not in await answer.text()
+    assert (await place.start("second", "beta", "servers/more"))[0] == 201
+    assert await place.routes("second") == {"second--beta-1a.hub.localhost/user/second/more/"}
+    await place.stop("second", "servers/more")
+
+
+async def test_nobody_stops_the_server_of_somebody_else(place: Place) -> None:
+    """The button's address asks for the right to stop the very server."""
+    assert (await place.start("other", "alfa"))[0] == 201
+    async with place.browser() as browser:
+        await sign_in(place, browser, "moves")
+        async with browser.get(place.page("/hub/spawn")) as answer:
+            token = re.search(r'xsrf_token: "([^"]+)"', await answer.text())
+        assert token is not None
+        stop = place.page("/hub/knada/stop/other/")
+        async with browser.post(stop, params={"_xsrf": token[1]}) as answer:
+            assert answer.status == 404
+    assert (await place.servers("other"))[""]["ready"]
+    await place.stop("other")
+
+
+async def test_two_teams_at_once_share_a_host_where_the_platform_allows_it(place: Place) -> None:
+    """Every link leads to both servers; when both have ended, the next one has its team's host again."""
+    platform = place.hub.log_file.parent / "platform.yaml"
+    platform.write_text("oneTeamAtATime: false\n", "utf-8")
+    assert (await place.start("shared", "alfa"))[0] == 201
+
+    async def is_started() -> bool:
+        return (await place.start("shared", "beta", "servers/more"))[0] == 201
+
+    await eventually(is_started)
+    host = "shared--alfa-1a.hub.localhost"
+    assert await place.routes("shared") == {f"{host}/user/shared/", f"{host}/user/shared/more/"}
+    await place.stop("shared")
+    assert await place.routes("shared") == {f"{host}/user/shared/more/"}
+    assert urlsplit((await place.servers("shared"))["more"]["url"]).netloc == f"{host}:8123"
+    await place.stop("shared", "servers/more")
+    assert (await place.start("shared", "beta"))[0] == 201
+    assert await place.routes("shared") == {"shared--beta-1a.hub.localhost/user/shared/"}
+    await place.stop("shared")
+    platform.write_text("contact: somebody\n", "utf-8")
+
+
 async def test_nobody_signs_in_at_a_host_of_servers(place: Place) -> None:
     """Page and form lead to the hub's own host, and no cookie is set; other addresses of servers do, too."""
     async with place.browser() as browser:
-        url = f"{place.hub.url}/hub/login?next=/hub/home"
+        url = place.page("/hub/login?next=/hub/home")
         for host in ("anna--alfa-1a.hub.localhost:8123", "anna.hub.localhost", "127.0.0.1:8123"):
             for method in ("GET", "POST"):
                 async with browser.request(
@@ -242,7 +336,7 @@ async def test_nobody_signs_in_at_a_host_of_servers(place: Place) -> None:
 
 async def sign_in(place: Place, browser: aiohttp.ClientSession, user: str) -> None:
     """Sign in on the hub's own page."""
-    url = f"{place.hub.url}/hub/login"
+    url = place.page("/hub/login")
     async with browser.get(url) as answer:
         xsrf = re.search(r'name="_xsrf" value="([^"]+)"', await answer.text())
     assert xsrf is not None

@@ -48,6 +48,7 @@ bounds:
 profiles: []
 leaving: {grace: 15m, claimAge: 7d}
 homesInheritedBy: kyrre
+oneTeamAtATime: false
 """
 TEAM = """\
 namespace: kyrre-havik-eriksen
