@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes_asyncio.client.rest import ApiException
 
+from jupyterhub_knada.servers import hub_layer
 from jupyterhub_knada.servers.claims import ClaimsUnreadableError
 from jupyterhub_knada.servers.refusing import StartRefusedError
-from tests.support.spawners import OrmSpawner, User, env_of
+from tests.support.spawners import HUB_NAMESPACE, OrmSpawner, User, env_of
 
 if TYPE_CHECKING:
     from tests.support.spawners import Spawners
@@ -226,6 +227,27 @@ async def test_start_with_state_of_stock_kubespawner_uses_the_claim_that_it_reme
     state = {"pod_name": "jupyter-x", "namespace": "team-alfa", "pvc_name": "odd-name"}
     pod, _ = await spawners.start(spawners.make(state=state), {})
     assert pod["spec"]["volumes"][1]["persistentVolumeClaim"]["claimName"] == "odd-name"
+
+
+async def test_server_that_stock_kubespawner_started_is_known_where_it_runs_and_not_after(
+    spawners: Spawners, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is watched and stopped there; nothing of it says where the next one is, nor does `profile_list`."""
+    monkeypatch.setattr(hub_layer, "_told", set())
+    spawners.write(alfa=ALFA)
+    spawners.config.KubeSpawner.profile_list = [
+        {"display_name": "Of stock", "kubespawner_override": {"image": "stock:1"}}
+    ]
+    state = {"pod_name": "odd-pod", "namespace": "of-stock", "kubespawner_version": "7.0.0"}
+    spawner = spawners.make(state=state)
+    assert (spawner.namespace, spawner.pod_name) == ("of-stock", "odd-pod")
+    spawner.clear_state()
+    assert spawner.namespace == HUB_NAMESPACE
+    with caplog.at_level("INFO"):
+        pod, _ = await spawners.start(spawner, {})
+    assert pod["metadata"]["namespace"] == "team-alfa"
+    assert "stock:1" not in json.dumps(pod)
+    assert "The hub's profile_list is overruled by team files" in caplog.text
 
 
 async def test_start_with_state_of_stock_for_another_team_does_not_mount_its_claim(
