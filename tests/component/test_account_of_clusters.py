@@ -99,6 +99,21 @@ def test_account_fails_a_run_that_starts_a_cluster_twice(tmp_path: Path) -> None
     assert "suite: its tests on one cluster ran in several processes; --dist loadgroup keeps" in printed
 
 
+@pytest.mark.parametrize(("variable", "name"), [("KUBECONFIG", "given"), ("KUBEBUILDER_ASSETS", "assets")])
+def test_account_tells_of_a_cluster_that_is_named_and_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
+) -> None:
+    """Whoever has set it may think that it was tested; who has not reads nothing of it."""
+    told = f"{variable} is set, and no test ran on what it names: KNADA_TEST_CLUSTERS={name} has"
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    (tmp_path / "silent").mkdir()
+    assert " is set, and no test ran " not in _run(tmp_path / "silent", [])[1]
+    monkeypatch.setenv(variable, str(tmp_path / "config"))
+    code, printed = _run(tmp_path, [])
+    assert (code, printed.count(told)) == (0, 1), printed
+
+
 def test_account_ends_a_run_for_a_cluster_that_is_none_in_one_line(tmp_path: Path) -> None:
     """Before each worker and each folder of tests says so in a stack of its own."""
     code, printed = _run(tmp_path, [*_IN_TWO, *_GROUPED], clusters="nwest")

@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_NAMED_BY = {"KUBECONFIG": "given", "KUBEBUILDER_ASSETS": "assets"}
+"""What names a cluster that only KNADA_TEST_CLUSTERS has tests run on."""
 _VERSIONS = pytest.StashKey[dict[str, str]]()
 
 
@@ -94,6 +96,13 @@ class Account:
                     "its tests on one cluster ran in several processes; --dist loadgroup keeps them together"
                 )
                 terminalreporter.line(f"{suite}: {told}.", red=True)
+        for variable, name in _NAMED_BY.items():
+            if self._outcomes and os.environ.get(variable) and name not in _asked():
+                terminalreporter.line(
+                    f"{variable} is set, and no test ran on what it names: "
+                    f"KNADA_TEST_CLUSTERS={name} has tests/contract run there, too.",
+                    yellow=True,
+                )
 
     def _is_short(self, suite: str) -> bool:
         counts = [self._outcomes[suite][backend] for backend in _asked()]
