@@ -23,8 +23,8 @@ def oldest(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml allows, on the Python that nox runs on."""
     session.install("--resolution", "lowest-direct", *DEV)
     session.run("python", "tests/prepare.py")
-    # Old versions warn of what newer ones mended; what they do is what counts here. A task or a generator that is
-    # left to the garbage collector is no such warning.
+    # Old versions warn of what newer ones mended; what they do is what counts here.
+    # A task or a generator that is left to the garbage collector is no such warning.
     unraisable = "error::pytest.PytestUnraisableExceptionWarning"
     session.run("python", "-m", "pytest", "-W", "ignore", "-W", unraisable, *session.posargs)
 
