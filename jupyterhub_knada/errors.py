@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+def printable(text: str) -> str:
+    """Give a text that can stand in a log or a terminal: what is not printable is escaped.
+
+    Control characters could forge lines or colours, marks of direction reorder what is read.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
+    )
+
+
 class Severity(StrEnum):
     """How much a problem weighs."""
 
@@ -138,7 +150,7 @@ class Problem:
         field = f"{self.field}: " if self.field else ""
         warning = "warning: " if self.severity is Severity.WARNING else ""
         told = "; ".join(part for part in (self.message, self.rule, self.remedy) if part)
-        return f"{where}{warning}{field}{told} [{self.code}]"
+        return printable(f"{where}{warning}{field}{told} [{self.code}]")
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form that `check --format json` documents."""

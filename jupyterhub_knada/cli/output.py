@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from jupyterhub_knada.errors import printable
 
-def printable(text: str) -> str:
-    r"""Give `text` with each control character written as an escape, e.g. `\x1b`.
-
-    Team files are written by many; what they say must neither move a terminal's cursor nor break a line.
-    """
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
+__all__ = ["encodable", "printable", "write_line", "write_text"]
 
 
 def write_line(text: str) -> None:
@@ -38,7 +34,3 @@ def encodable(text: str, encoding: str | None) -> str:
     r"""Give `text` with what `encoding` lacks written as `\xe5`."""
     target = encoding or "utf-8"
     return text.encode(target, "backslashreplace").decode(target)
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from jupyterhub_knada.errors import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,6 +22,9 @@ class Position(NamedTuple):
 
 TOP = Position(1, 1)
 """The place of what concerns a whole file."""
+_LONGEST_KEY = 100
+"""Characters of a key that a message shows."""
+
 NO_FILE = Position(0, 0)
 """The place of what concerns a file that is not there."""
 
@@ -82,8 +87,11 @@ class Positions:
 
 
 def shown(path: Path) -> str:
-    """Write a path as messages show it: `profiles[1].resources.memoryLimit`."""
+    """Write a path as messages show it: `profiles[1].resources.memoryLimit`; long keys are cut."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        key = printable(step[:_LONGEST_KEY]) if isinstance(step, str) else ""
+        if isinstance(step, str) and len(step) > _LONGEST_KEY:
+            key += "…"
+        text += f"[{step}]" if isinstance(step, int) else f".{key}" if text else key
     return text

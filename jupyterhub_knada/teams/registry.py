@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jupyterhub_knada.errors import Severity
+from jupyterhub_knada.teams.changes import describe_changes, summarize_problems
 from jupyterhub_knada.teams.fingerprints import Fingerprint, take_fingerprint
 from jupyterhub_knada.teams.loading import FileCache, load_files
 from jupyterhub_knada.teams.reloading import build_snapshot
@@ -284,15 +285,14 @@ def close_registries() -> None:
 
 
 def _log_change(before: Snapshot | None, after: Snapshot) -> None:
-    """Log each problem that is new, and what is served now."""
-    told = set(before.problems) if before else set()
-    for problem in after.problems:
-        if problem not in told:
-            # A warning is for who keeps the file and shows in `check`; a thousand would bury the hub's log.
-            level = logging.ERROR if problem.severity is Severity.ERROR else logging.INFO
-            _log.log(level, "%s", problem)
+    """Log what is new: changes of teams, problems by their kind, and what is served now."""
+    for line in describe_changes(before, after):
+        _log.info("%s", line)
+    for severity, line in summarize_problems(before.problems if before else (), after.problems):
+        # A warning is for who keeps the file and shows in `check`; a thousand would bury the hub's log.
+        _log.log(logging.ERROR if severity is Severity.ERROR else logging.INFO, "%s", line)
     if before and before.has_errors and not after.has_errors:
-        _log.info("all team files hold again")
+        _log.info("all team files are valid again")
     _log.info(
         "team files, version %d: %d served, %d closed (%s), %d as they last held (%s)",
         after.version,

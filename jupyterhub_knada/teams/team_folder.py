@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from jupyterhub_knada.errors import Code, Problem, Severity
+from jupyterhub_knada.errors import Code, Problem, Severity, printable
 from jupyterhub_knada.teams import names
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.positions import NO_FILE, TOP, Position
@@ -129,8 +129,7 @@ def read_text(path: Path, inside: Path | None = None) -> str:
 
 def printable_name(name: str) -> str:
     """Give a file's name so that it can be shown: bytes that are no text and line breaks are escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _end_of_links(path: Path, inside: Path) -> Path:

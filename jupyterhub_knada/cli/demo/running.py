@@ -18,6 +18,7 @@ import click
 from jupyterhub_knada.cli.demo.cluster import apply_manifests, write_tokens
 from jupyterhub_knada.cli.demo.database import Age, UnusableDatabaseError, check_database
 from jupyterhub_knada.cli.demo.folder import SAMPLES, DemoFolder
+from jupyterhub_knada.cli.demo.news import follow_team_files
 from jupyterhub_knada.cli.demo.ports import free_ports, is_free
 from jupyterhub_knada.cli.demo.processes import (
     Program,
@@ -210,7 +211,11 @@ async def run_until_stopped(demo: Demo) -> int:
         click.echo("Starting the demo …")
         if await _first(demo.start(), stops[0].wait()):
             click.echo(welcome(demo))
-            await _first(demo.run(), stops[0].wait())
+            news = asyncio.create_task(follow_team_files(demo.folder.logs / "hub.log", click.echo))
+            try:
+                await _first(demo.run(), stops[0].wait())
+            finally:
+                news.cancel()
     except (ProgramEndedError, ProxyMissingError, UnusableDatabaseError) as failed:
         click.echo(str(failed), err=True)
         code = 1

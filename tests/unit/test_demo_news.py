@@ -1,0 +1,38 @@
+"""What the demo's terminal shows of the hub's log while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+from jupyterhub_knada.cli.demo.news import follow_team_files
+
+OLD = "[I 2026-12-01 05:00:00.000 JupyterHub registry:300] pensjon: added\n"
+NEW = (
+    "[I 2026-12-01 05:00:01.000 JupyterHub app:1] something else\n"
+    "[I 2026-12-01 05:00:02.000 JupyterHub registry:300] pensjon: memoryLimit 4G -> 6G\n"
+    "Traceback registry:300] of something\n"
+)
+
+
+async def test_follow_team_files_shows_what_an_edit_changed(tmp_path: Path) -> None:
+    """Lines about team files, and no others; not what was logged before."""
+    log = tmp_path / "hub.log"
+    log.write_text(OLD, encoding="utf-8")
+    shown: list[str] = []
+    seen = asyncio.Event()
+
+    def show(line: str) -> None:
+        shown.append(line)
+        seen.set()
+
+    following = asyncio.create_task(follow_team_files(log, show))
+    await asyncio.sleep(0)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(NEW)
+    await asyncio.wait_for(seen.wait(), 30)
+    following.cancel()
+    assert shown == ["  team files: pensjon: memoryLimit 4G -> 6G"]
