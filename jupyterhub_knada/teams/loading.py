@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from jupyterhub_knada.teams.loaded import (
 from jupyterhub_knada.teams.model import PlatformFile, TeamFile
 from jupyterhub_knada.teams.pattern_checks import check_patterns
 from jupyterhub_knada.teams.positions import Positions
+from jupyterhub_knada.teams.refused_files import reduced
 from jupyterhub_knada.teams.single_file import judge_nothing, judge_text, unreadable
 from jupyterhub_knada.teams.team_folder import (
     FileError,
@@ -36,7 +38,7 @@ from jupyterhub_knada.teams.team_folder import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
     from datetime import date
     from pathlib import Path
 
@@ -84,16 +86,16 @@ def load_files(
     given = Circumstances(today or datetime.now(UTC).date(), check_override)
     kept = FileCache() if cache is None else cache
     folder = list_team_files(teams_dir)
-    platform = _platform_view(platform_file, given, kept)
-    views, doubles = _team_views(folder.files, given, kept)
+    platform, beside = _platform_view(platform_file, given, kept)
+    views, doubles = _team_views(folder.files, given, kept, beside)
     kept.forget_unused()
-    problems: dict[str, list[Problem]] = {slug: list(view.problems) for slug, view in views.items()}
+    problems: dict[str, list[Problem]] = {}
     for slug, view in views.items():
-        problems[slug].extend(check_namespace(view, platform))
-        problems[slug].extend(check_team(view, platform, given))
-        problems[slug].extend(doubles[slug])
-        if platform.model is not None:
-            problems[slug].extend(advise_team(view, platform.model))
+        found = view.problems if view.is_reduced else _judge_beside(view, platform, given)
+        if _has_error(found) and not view.is_reduced:
+            views[slug] = reduced(view, found)
+            kept.refuse(views[slug], beside)
+        problems[slug] = [*found, *doubles[slug]]
     broken = {slug for slug, told in problems.items() if _has_error(told)}
     for slug, told in decide_claims(views, previous, broken, platform.part or PlatformFile()).items():
         problems[slug].extend(told)
@@ -101,19 +103,34 @@ def load_files(
     return _result(platform, views, problems, [*folder.problems, *of_platform])
 
 
-def _platform_view(path: Path | None, given: Circumstances, cache: FileCache) -> FileView[PlatformFile]:
+def _judge_beside(
+    view: FileView[TeamFile], platform: FileView[PlatformFile], given: Circumstances
+) -> tuple[Problem, ...]:
+    """Give the problems of a team's file, those that it has beside the platform's among them."""
+    found = [*view.problems, *check_namespace(view, platform), *check_team(view, platform, given)]
+    return (*found, *(advise_team(view, platform.model) if platform.model is not None else ()))
+
+
+def _platform_view(
+    path: Path | None, given: Circumstances, cache: FileCache
+) -> tuple[FileView[PlatformFile], Hashable]:
+    """Judge the platform's file; and say what the judgement of a team's file beside it depends on."""
     if path is None:
-        return judge_nothing(PlatformFile)
+        return judge_nothing(PlatformFile), given.today
     file = printable_name(path.name)
     view = _judge(TeamPath("", path, file), PlatformFile, given, cache)
     told = [*view.problems, *check_platform(view, given)]
-    return replace(view, problems=tuple(told), model=None if _has_error(told) else view.model)
+    beside = (cache.key_of(file), given.today)
+    if _has_error(told):
+        cache.forget(file)  # It may be large, and is judged again until it is valid.
+    return replace(view, problems=tuple(told), model=None if _has_error(told) else view.model), beside
 
 
 def _team_views(
     files: Iterable[TeamPath],
     given: Circumstances,
     cache: FileCache,
+    beside: Hashable,
 ) -> tuple[dict[str, FileView[TeamFile]], Mapping[str, list[Problem]]]:
     """Judge each team's file; of two files with one slug the first is judged, and both are told."""
     views: dict[str, FileView[TeamFile]] = {}
@@ -125,11 +142,13 @@ def _team_views(
             fault = OverrideFault(Code.FILE_NAME, message, rule, "remove one of them")
             doubles[path.slug].append(unreadable(path.file, fault).problems[0])
         else:
-            views[path.slug] = _judge(path, TeamFile, given, cache)
+            views[path.slug] = _judge(path, TeamFile, given, cache, beside)
     return views, doubles
 
 
-def _judge(path: TeamPath, model: type[M], given: Circumstances, cache: FileCache) -> FileView[M]:
+def _judge(
+    path: TeamPath, model: type[M], given: Circumstances, cache: FileCache, beside: Hashable = None
+) -> FileView[M]:
     """Read and judge one file by itself, or take what is known of the same text."""
     try:
         # The platform's file is one that the hub's own configuration names.
@@ -142,7 +161,9 @@ def _judge(path: TeamPath, model: type[M], given: Circumstances, cache: FileCach
         told = (*check_overrides(view, given), *check_patterns(view))
         return replace(view, problems=(*view.problems, *told), model=None if told else view.model)
 
-    found: FileView[M] = cache.judged(path.file, (model, text, given.check_override), judge)
+    # Not the text itself, which is as large as the file.
+    key = (model, hashlib.sha256(text.encode(errors="surrogatepass")).digest(), given.check_override)
+    found: FileView[M] = cache.judged(path.file, key, judge, beside=beside)
     return found
 
 
