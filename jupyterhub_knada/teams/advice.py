@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.cross_checks import check_inheritor
 from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.lookalikes import find_lookalikes
 from jupyterhub_knada.teams.positions import NO_FILE
-from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.quoting import got, joined
 from jupyterhub_knada.teams.variable_advice import advise_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from jupyterhub_knada.errors import Problem
     from jupyterhub_knada.teams.file_view import FileView
     from jupyterhub_knada.teams.model import PlatformFile, TeamFile
+
+_MOST_SHOWN = 3
+"""Other teams that a message names."""
 
 
 def advise_platform(view: FileView[PlatformFile], slugs: Iterable[str]) -> Iterable[Problem]:
@@ -71,6 +75,25 @@ def advise_team(view: FileView[TeamFile], platform: PlatformFile) -> Iterable[Pr
             Code.NO_MEMBERS, "nobody is in this team", rule, "add somebody, or remove the file", ("users",)
         )
         yield view.tell(fault, Severity.WARNING)
+
+
+def warn_of_lookalikes(views: Mapping[str, FileView[TeamFile]]) -> Iterator[tuple[str, Problem]]:
+    """Warn about teams that look the same on a page, which shows names; with the slug of each."""
+    shown = {slug: (slug, *_display_name(view)) for slug, view in views.items()}
+    for slug, others in find_lookalikes(shown).items():
+        message = f"a name that looks like another team's {got(shown[slug][-1])}"
+        named = [views[other].place(("displayName",)) for other in others[:_MOST_SHOWN]]
+        more = [f"{len(others) - _MOST_SHOWN} more"] if len(others) > _MOST_SHOWN else []
+        rule = f"people cannot tell it from {joined([*named, *more])}"
+        fault = Fault(
+            Code.CONFUSABLE_NAMES, message, rule, "give each team a name of its own", ("displayName",)
+        )
+        yield slug, views[slug].tell(fault, Severity.WARNING)
+
+
+def _display_name(view: FileView[TeamFile]) -> tuple[str, ...]:
+    name = view.part.display_name if view.part is not None else None
+    return (name,) if name is not None else ()
 
 
 def _advise_profiles(view: FileView[TeamFile] | FileView[PlatformFile]) -> Iterable[Problem]:

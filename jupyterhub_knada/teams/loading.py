@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
-from jupyterhub_knada.teams.advice import advise_platform, advise_team
+from jupyterhub_knada.teams.advice import advise_platform, advise_team, warn_of_lookalikes
 from jupyterhub_knada.teams.claims import decide_claims
 from jupyterhub_knada.teams.cross_checks import check_namespace, check_overrides, check_platform, check_team
 from jupyterhub_knada.teams.faults import Fault as OverrideFault
@@ -99,6 +99,8 @@ def load_files(
     broken = {slug for slug, told in problems.items() if _has_error(told)}
     for slug, told in decide_claims(views, previous, broken, platform.part or PlatformFile()).items():
         problems[slug].extend(told)
+    for slug, problem in warn_of_lookalikes(views):
+        problems[slug].append(problem)
     of_platform = [*platform.problems, *advise_platform(platform, views)]
     return _result(platform, views, problems, [*folder.problems, *of_platform])
 

@@ -284,3 +284,8 @@ def test_page_shows_what_the_file_says_of_choices() -> None:
     [select] = page.find("select")
     assert [found["value"] for found in page.find("option")] == ["pangeo", "r", "plain", "unlisted-choice"]
     assert page.find("ul", id=str(select["aria-describedby"])) != []
+
+
+def test_page_shows_the_slug_of_each_team_where_there_are_several() -> None:
+    """Two names may look the same; two slugs never do."""
+    assert [read(offer).html.count('knada-slug">') for offer in (make_offer(), two_teams())] == [0, 2]
