@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyterhub_knada.errors import Problem
-    from jupyterhub_knada.teams.loading import LoadedFiles, OverrideFault
+    from jupyterhub_knada.teams.loaded import PlanChecker, PlanFinding
+    from jupyterhub_knada.teams.loading import LoadedFiles, LoadedPlatform, LoadedTeam, OverrideFault
 
 EPILOG = """\b
 Examples:
@@ -50,10 +51,12 @@ _GITHUB_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 def check(folder: TeamFolder, form: str, *, strict: bool) -> None:
     """Tell every problem of DIR/platform.yaml and DIR/teams/*.yaml at once.
 
-    Each line says where, what is wrong, the rule and what to do. It reads files only; neither a hub nor a
-    cluster is asked.
+    Each line says where, what is wrong, the rule and what to do. Every profile is planned as a start would
+    be, and each choice of its options by itself, the first 200 of a team: what is refused then, lowered,
+    capped or left out is told, too. It reads files only; neither a hub nor a cluster is asked, so that the
+    hub's own configuration is taken to set no sizes and no image.
     """
-    loaded = load_folder(folder)
+    loaded = load_folder(folder, check_plans=check_plans)
     if form == "json":
         write_line(json.dumps(to_json(loaded), indent=2))
     elif form == "github":
@@ -64,12 +67,14 @@ def check(folder: TeamFolder, form: str, *, strict: bool) -> None:
     sys.exit(1 if counted else 0)
 
 
-def load_folder(folder: TeamFolder) -> LoadedFiles:
+def load_folder(folder: TeamFolder, check_plans: PlanChecker | None = None) -> LoadedFiles:
     """Read all files of a folder; `kubespawnerOverride` is checked against KubeSpawner where one is used."""
     # Here, not above: `--help` of other commands must not pay for pydantic and YAML.
     from jupyterhub_knada.teams.loading import load_files  # noqa: PLC0415
 
-    return load_files(folder.teams_dir, folder.platform_file, check_override=check_override)
+    return load_files(
+        folder.teams_dir, folder.platform_file, check_override=check_override, check_plans=check_plans
+    )
 
 
 def check_override(override: Mapping[str, object]) -> Iterable[OverrideFault]:
@@ -77,6 +82,13 @@ def check_override(override: Mapping[str, object]) -> Iterable[OverrideFault]:
     from jupyterhub_knada.servers.overrides import check_override as check_by_kubespawner  # noqa: PLC0415
 
     return check_by_kubespawner(override)
+
+
+def check_plans(platform: LoadedPlatform, team: LoadedTeam) -> Iterable[PlanFinding]:
+    """Plan every profile of a team as a start would, and give what the plans change of what the files say."""
+    from jupyterhub_knada.servers.plan_checks import check_plans as check_by_planning  # noqa: PLC0415
+
+    return check_by_planning(platform, team)
 
 
 def to_json(loaded: LoadedFiles) -> dict[str, Any]:

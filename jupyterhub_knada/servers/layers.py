@@ -12,9 +12,10 @@ from jupyterhub_knada.servers.override_contents import check_contents
 from jupyterhub_knada.servers.override_lengths import check_lengths, check_values
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
 from jupyterhub_knada.servers.override_volumes import check_laid_volumes
-from jupyterhub_knada.servers.profile_options import option_overrides
+from jupyterhub_knada.servers.profile_options import option_overrides, override_path
 from jupyterhub_knada.servers.volumes import hub_mount_paths, hub_volume_names
 from jupyterhub_knada.teams.effective import Sourced
+from jupyterhub_knada.teams.levels import Place
 from jupyterhub_knada.teams.override_bounds import find_override_faults, find_unlisted_names
 from jupyterhub_knada.teams.pod_bounds import check_references, check_variables
 from jupyterhub_knada.teams.quoting import got, quoted
@@ -44,6 +45,15 @@ class Overrides:
     """KubeSpawner trait -> value as written. A None inside a mapping takes a key away."""
     sources: Mapping[str, str]
     """KubeSpawner trait -> who said it last."""
+    said: tuple[tuple[Place, Mapping[str, Any]], ...] = ()
+    """Each override as written and where it stands, the profile's own first; empty where no file has them."""
+
+    def find_place(self, trait: str, key: str | None = None) -> Place | None:
+        """Give where a trait was said last, or a key of it."""
+        for place, override in reversed(self.said):
+            if trait in override and (key is None or key in (override[trait] or ())):
+                return Place(place.file, (*place.path, trait, *(() if key is None else (key,))))
+        return None
 
 
 def lay_overrides(profile: EffectiveProfile, options: Mapping[str, OptionValue]) -> Overrides:
@@ -54,15 +64,23 @@ def lay_overrides(profile: EffectiveProfile, options: Mapping[str, OptionValue])
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    said = [("", profile.override)]
-    said += [(f", option {name}", override) for name, override in option_overrides(profile, options)]
+    said: list[tuple[str, tuple[str, ...], Mapping[str, Any]]] = [
+        ("", ("kubespawnerOverride",), profile.override)
+    ]
+    for name, override in option_overrides(profile, options):
+        path = ("options", name, *override_path(profile.options[name], options.get(name)))
+        said.append((f", option {name}", path, override))
     # First, as each layer copies what all before it have said.
-    for fault in check_values(override for _, override in said):
+    for fault in check_values(override for _, _, override in said):
         _refuse_fault("kubespawnerOverride", fault)
-    for where, override in said:
+    for where, _, override in said:
         values = merge(values, override)
         sources.update(dict.fromkeys(override, f"{profile.source} kubespawnerOverride{where}"))
-    return Overrides(values, sources)
+    at = profile.place
+    if at is None:
+        return Overrides(values, sources)
+    places = tuple((Place(at.file, (*at.path, *path)), override) for _, path, override in said)
+    return Overrides(values, sources, places)
 
 
 def check_laid(overrides: Overrides, hub: HubSettings, bounds: Bounds) -> None:
@@ -153,7 +171,7 @@ class Layers:
         except (TypeError, ValueError):
             refuse_override(trait, self.overrides.values.get(trait))
         if overridden is not None:
-            return Sourced(overridden, self.overrides.sources[trait])
+            return Sourced(overridden, self.overrides.sources[trait], self.overrides.find_place(trait))
         if files is not None:
             return files
         return self._find_configured(trait, read)

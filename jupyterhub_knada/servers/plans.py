@@ -42,6 +42,7 @@ from jupyterhub_knada.teams.quoting import quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jupyterhub_knada.servers.adjustments import Adjustment
     from jupyterhub_knada.servers.profile_options import OptionValue
     from jupyterhub_knada.servers.sizes import Sizes
     from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam, IdleTimeout, Interface
@@ -140,6 +141,8 @@ class ServerPlan:
     sources: Mapping[str, str] = field(compare=False)
     """Field, or `field.key` of a mapping, or trait of the override -> where its value comes from:
     `teams/kyrre.yaml:7`, `platform.yaml:12 defaults`, HUB or BUILT_IN."""
+    adjustments: tuple[Adjustment, ...] = field(default=(), compare=False)
+    """What a file says of the size and this server gets otherwise, for `check` to report."""
 
     @property
     def secret_name(self) -> str | None:
@@ -200,6 +203,7 @@ def _build(chosen: ResolvedChoice, user: UserFacts, hub: HubSettings) -> ServerP
         home=home,
         override=freeze(left),
         sources=freeze(sources),
+        adjustments=sizes.adjustments,
         **_fields_of_sizes(sizes),
         **_fields_of_team(chosen.team, user, hub),
     )
@@ -241,8 +245,8 @@ def _fields_of_sizes(sizes: Sizes) -> dict[str, Any]:
         "memory_guarantee": _value(sizes.memory_guarantee),
         "cpu_limit": sizes.cpu_limit.value,
         "cpu_guarantee": _value(sizes.cpu_guarantee),
-        "resource_limits": freeze(sizes.limits),
-        "resource_guarantees": freeze(sizes.guarantees),
+        "resource_limits": freeze(sizes.devices.limits),
+        "resource_guarantees": freeze(sizes.devices.guarantees),
         "shared_memory": _value(sizes.shared_memory),
     }
 
@@ -311,7 +315,7 @@ def _stored_options(options: Mapping[str, OptionValue]) -> dict[str, str]:
 def _sources_of_sizes(sizes: Sizes) -> dict[str, str]:
     names = ("memory_limit", "memory_guarantee", "cpu_limit", "cpu_guarantee", "shared_memory")
     sources = {name: value.source for name in names if (value := getattr(sizes, name)) is not None}
-    return sources | ({"resource_limits": sizes.limits_source} if sizes.limits_source else {})
+    return sources | ({"resource_limits": sizes.devices.source} if sizes.devices.source else {})
 
 
 def _value(value: Sourced[int] | None) -> int | None:

@@ -159,6 +159,14 @@ def option_overrides(
     return tuple(overrides)
 
 
+def override_path(option: ProfileOption, chosen: OptionValue | None) -> tuple[str, ...]:
+    """Give where, below an option, what overrides stands for this value, as `option_overrides` finds it."""
+    if chosen is not None and chosen.is_unlisted and option.unlisted_choice is not None:
+        return ("unlistedChoice", "kubespawnerOverride")
+    key = chosen.value if chosen is not None else default_choice(option)
+    return ("choices", key or "", "kubespawnerOverride")
+
+
 def _check_filled_in(profile: EffectiveProfile, chosen: Mapping[str, OptionValue]) -> None:
     """Judge how long all texts become with the person's own in them, before any is made.
 

@@ -213,6 +213,8 @@ def _check_layers(view: FileView[Any], layers: list[Layer], bounds: Bounds) -> I
         low, high = first_said(layers, smaller), first_said(layers, larger)
         if low is None or high is None or low.value <= high.value:
             continue
+        if smaller != "shared_memory" and layers.index(high.layer) > layers.index(low.layer):
+            continue  # A larger guarantee is the limit, where one is said further away only.
         where, other = (low, high) if low.layer.view is view else (high, low)
         relation = ("above", _KEYS[larger]) if where is low else ("below", _KEYS[smaller])
         place = other.layer.view.place(other.path)

@@ -15,11 +15,11 @@ How the levels meet, key by key:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from jupyterhub_knada.teams.levels import Level, Sourced, find, merge
+from jupyterhub_knada.teams.levels import Level, Place, Sourced, find, merge
 from jupyterhub_knada.teams.secret_names import team_secret_name
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class EffectiveProfile:
     """Where the profile stands; of a profile made of the team's settings: the team's file."""
     allowed_groups: tuple[str, ...] | None = None
     """Whom it may be offered to; None: to all. Its options and their choices have their own."""
+    place: Place | None = field(default=None, compare=False)
+    """The same for programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class _Draft:
     options: Mapping[str, ProfileOption]
     override: Mapping[str, Any]
     source: str
+    place: Place
     is_marked: bool
     """Whether its file says that it is the default."""
     levels: tuple[Level, ...]
@@ -229,6 +232,7 @@ def _drafts(profiles: Iterable[Profile], file: Level, levels: tuple[Level, ...])
             options=profile.options,
             override=profile.kubespawner_override,
             source=level.place(),
+            place=Place(level.file, level.path),
             is_marked=profile.default,
             levels=(level, *levels),
             allowed_groups=profile.allowed_groups,
@@ -244,6 +248,7 @@ def _team_as_draft(team: LoadedTeam, levels: tuple[Level, ...]) -> _Draft:
         options=MappingProxyType({}),
         override=MappingProxyType({}),
         source=team.file,
+        place=Place(team.file, ()),
         is_marked=True,
         levels=levels,
     )
@@ -270,6 +275,7 @@ def _join(platform: LoadedPlatform, draft: _Draft, *, is_default: bool) -> Effec
         override=draft.override,
         source=draft.source,
         allowed_groups=draft.allowed_groups,
+        place=draft.place,
     )
 
 
@@ -277,7 +283,7 @@ def _interface(levels: Sequence[Level]) -> Sourced[Interface] | None:
     said = find(levels, ("interface",), ("jupyter_labs",))
     if said is None or not isinstance(said.value, bool):
         return said
-    return Sourced("lab" if said.value else "notebook", said.source)
+    return Sourced("lab" if said.value else "notebook", said.source, said.place)
 
 
 def _image(
@@ -294,7 +300,7 @@ def _image(
             place = f"{platform.file or _UNNAMED_PLATFORM}:{platform.positions.at(('images', index))[0]}"
             named = f"image {image.name} of {place}"
             source = f"{said.source}, {named}" if said.source else named
-            return Sourced(image.image, source), image
+            return Sourced(image.image, source, said.place), image
     return said, None
 
 

@@ -6,7 +6,7 @@ Not said and said to be `null` are two things here: the first asks the next leve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,12 +24,23 @@ Spelling = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where in which file something is said."""
+
+    file: str
+    """As messages name it."""
+    path: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sourced(Generic[T_co]):
     """A value and the place that says it."""
 
     value: T_co
     source: str
     """For people: `teams/kyrre.yaml:7`, `platform.yaml:12 defaults`."""
+    place: Place | None = field(default=None, compare=False)
+    """The same for programs; None for what no file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,7 @@ def _say(level: Level, spelling: Spelling) -> Sourced[Any] | None:
         value = getattr(value, name)
         if value is None:
             break
-    return Sourced(value, level.place(*path))
+    return Sourced(value, level.place(*path), Place(level.file, (*level.path, *path)))
 
 
 def _alias(model: BaseModel, name: str) -> str:

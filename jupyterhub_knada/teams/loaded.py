@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jupyterhub_knada.errors import Severity
 
@@ -95,6 +95,26 @@ class LoadedFiles:
 
 OverrideChecker = Callable[[Mapping[str, object]], "Iterable[Fault]"]
 """Checks one `kubespawnerOverride`, given as plain dicts and lists; tells paths below it."""
+
+
+class PlanFinding(Protocol):
+    """Something that a plan makes of a file."""
+
+    @property
+    def file(self) -> str:
+        """The team's file, or the platform's, as messages name it."""
+
+    @property
+    def fault(self) -> Fault:
+        """With its path in the file."""
+
+    @property
+    def severity(self) -> Severity:
+        """An error where no start can be what the file says."""
+
+
+PlanChecker = Callable[[LoadedPlatform, LoadedTeam], "Iterable[PlanFinding]"]
+"""Plans every profile of a team as far as its file can be read, and gives what is changed or refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,9 +24,11 @@ from jupyterhub_knada.teams.loaded import (
     LoadedPlatform,
     LoadedTeam,
     OverrideChecker,
+    PlanChecker,
 )
 from jupyterhub_knada.teams.model import PlatformFile, TeamFile
 from jupyterhub_knada.teams.pattern_checks import check_patterns
+from jupyterhub_knada.teams.planned import find_plan_problems
 from jupyterhub_knada.teams.positions import Positions
 from jupyterhub_knada.teams.refused_files import reduced
 from jupyterhub_knada.teams.single_file import judge_nothing, judge_text, unreadable
@@ -63,11 +66,12 @@ _STAND_INS: Mapping[type[FileModel], Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def load_files(
+def load_files(  # noqa: PLR0913 - both checkers are of a higher room and handed in, the rest is the files'
     teams_dir: Path,
     platform_file: Path | None,
     *,
     check_override: OverrideChecker | None = None,
+    check_plans: PlanChecker | None = None,
     previous: Mapping[str, LoadedTeam] = MappingProxyType({}),
     cache: FileCache | None = None,
     today: date | None = None,
@@ -78,6 +82,8 @@ def load_files(
         teams_dir: folder of the teams' files; only its own entries are looked at (`team_folder`).
         platform_file: None where there is none.
         check_override: what checks `kubespawnerOverride`; None: not checked.
+        check_plans: what plans every profile; it adds problems and closes no team: a start is refused or
+            lowered by itself. None: nothing is planned, which a hub has no time for.
         previous: the teams that are served now, by slug. Of two that claim the same id, namespace, ingress or
             secret the newcomer is closed; without any, on a first load, both are.
         cache: what was judged before, to be kept by the caller between loads of the same folder.
@@ -90,6 +96,7 @@ def load_files(
     views, doubles = _team_views(folder.files, given, kept, beside)
     kept.forget_unused()
     problems: dict[str, list[Problem]] = {}
+    whole = dict(views)  # Of a refused file only its problems stay: plans need what stood in it.
     for slug, view in views.items():
         found = view.problems if view.is_reduced else _judge_beside(view, platform, given)
         if _has_error(found) and not view.is_reduced:
@@ -101,8 +108,11 @@ def load_files(
         problems[slug].extend(told)
     for slug, problem in warn_of_lookalikes(views):
         problems[slug].append(problem)
-    of_platform = [*platform.problems, *advise_platform(platform, views)]
-    return _result(platform, views, problems, [*folder.problems, *of_platform])
+    others = [*folder.problems, *platform.problems, *advise_platform(platform, views)]
+    if check_plans is not None:
+        known = [*others, *chain.from_iterable(problems.values())]
+        others += find_plan_problems(platform, whole, check_plans, known)
+    return _result(platform, views, problems, others)
 
 
 def _judge_beside(

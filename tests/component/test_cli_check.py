@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 WHOLE = "project: knada-gcp\n"
 GOOD = SEED + "serviceAccount: kyrre\n"
 WRONG_SIZE = "namespace: brreg\nusers: [e1]\nserviceAccount: brreg\nmemoryLimit: 16 X\n"
+CONTRADICTION = """\
+namespace: brreg
+users: [e1]
+serviceAccount: brreg
+profiles: [{displayName: A, kubespawnerOverride: {mem_guarantee: 8G, mem_limit: 4G}}]
+"""
 WITHOUT_IDENTITY = "namespace: brreg\nusers: [e1]\n"
 
 
@@ -38,6 +44,7 @@ def run(*arguments: str | Path) -> Result:
         pytest.param(None, [], 0, "1 team, 0 problems, 0 warnings", id="nothing wrong"),
         pytest.param(WRONG_SIZE, [], 1, "2 teams, 1 problem, 0 warnings", id="a problem"),
         pytest.param(WITHOUT_IDENTITY, [], 0, "2 teams, 0 problems, 1 warning", id="a warning"),
+        pytest.param(CONTRADICTION, [], 1, "2 teams, 1 problem, 0 warnings", id="a problem of a plan"),
         pytest.param(
             WITHOUT_IDENTITY, ["--strict"], 1, "2 teams, 0 problems, 1 warning", id="a warning, strictly"
         ),

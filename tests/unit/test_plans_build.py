@@ -146,8 +146,47 @@ def test_size_of_the_hub_that_no_server_can_have_is_refused_in_words() -> None:
         pytest.param({}, {"cpu_limit": 500, "cpu_guarantee": None, "memory_guarantee": None}, id="built-in"),
         pytest.param(
             {"settings": hub(mem_guarantee=5 * GI, cpu_guarantee=1.5)},
-            {"memory_guarantee": 2 * GI, "cpu_guarantee": 500},
-            id="guarantees of the hub, above the limits",
+            {
+                "memory_limit": 5 * GI,
+                "memory_guarantee": 5 * GI,
+                "cpu_limit": 1500,
+                "cpu_guarantee": 1500,
+            },
+            id="guarantees of the hub, where nobody says a limit",
+        ),
+        pytest.param(
+            {"settings": hub(mem_guarantee=5 * GI, mem_limit=3 * GI)},
+            {"memory_limit": 3 * GI, "memory_guarantee": 3 * GI},
+            id="a guarantee of the hub above its own limit",
+        ),
+        pytest.param(
+            {"settings": hub(mem_guarantee=5 * GI), "profile": MEMORY},
+            {"memory_limit": 4 * GI, "memory_guarantee": 4 * GI},
+            id="a guarantee of the hub above the profile's limit",
+        ),
+        pytest.param(
+            {"profile": {"override": {"mem_guarantee": "32G", "mem_limit": None, "cpu_guarantee": 4}}},
+            {
+                "memory_limit": 32 * GI,
+                "memory_guarantee": 32 * GI,
+                "cpu_limit": 4000,
+                "cpu_guarantee": 4000,
+            },
+            id="a guarantee without a limit is the limit",
+        ),
+        pytest.param(
+            {
+                "profile": {"override": {"mem_guarantee": "32G"}},
+                "platform": {"memoryLimit": "16G"},
+                "settings": hub(mem_limit=2 * GI),
+            },
+            {"memory_limit": 16 * GI, "memory_guarantee": 16 * GI},
+            id="a guarantee without a limit, over the bound",
+        ),
+        pytest.param(
+            {"profile": {**MEMORY, "override": {"mem_guarantee": "32G"}}},
+            {"memory_limit": 4 * GI, "memory_guarantee": 4 * GI},
+            id="a guarantee above the limit of its profile",
         ),
         pytest.param(
             {"profile": {"cpu_limit": 2000, "shared_memory": 8 * GI}, "platform": {"cpuLimit": "1"}},
