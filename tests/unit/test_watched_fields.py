@@ -174,17 +174,20 @@ def test_printable_text_has_only_what_is_printed(text: str) -> None:
     assert all(new == old for old, new in zip(text, made, strict=True) if old.isprintable())
 
 
+# Small: what matters is how pieces meet, and large ones take minutes to make on a busy machine.
+_FEW = 3
+_TEXT = st.text(max_size=12)
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=10,
+    st.none() | st.booleans() | st.integers() | _TEXT,
+    lambda inner: st.lists(inner, max_size=_FEW) | st.dictionaries(_TEXT, inner, max_size=_FEW),
+    max_leaves=6,
 )
-_OBJECTS = st.lists(st.dictionaries(st.text(), _JSON))
+_OBJECTS = st.lists(st.dictionaries(_TEXT, _JSON, max_size=_FEW), max_size=_FEW)
 
 
 @given(
     st.permutations(["kind", "metadata", "items", "apiVersion", 'odd"key']),
-    st.dictionaries(st.text(), _JSON),
+    st.dictionaries(_TEXT, _JSON, max_size=_FEW),
     _OBJECTS,
     st.sampled_from([None, 1]),
 )
