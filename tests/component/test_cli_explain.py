@@ -197,7 +197,7 @@ def test_explain_of_a_closed_team_points_at_check(folder: Path) -> None:
     assert result.stderr.splitlines()[0] == (
         f"2 teams, 1 problem, 1 warning: see `jupyterhub-knada check {folder}`."
     )
-    assert "your team kyrre is closed: teams/kyrre.yaml has errors." in result.stderr
+    assert "Team kyrre is closed: teams/kyrre.yaml has errors (line 5: " in result.stderr
 
 
 @pytest.mark.parametrize(

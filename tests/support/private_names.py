@@ -23,6 +23,9 @@ _APART = "jupyterhub_knada.devcluster"
 _BY_NAME = ("getattr", "setattr", "hasattr", "delattr", "getattr_static", "default", "observe", "validate")
 """What takes the name of an attribute as a string."""
 
+_PUBLIC = {"_", "_replace", "_asdict", "_fields"}
+"""Of every named tuple, the last three: documented, and so called only to be no name of a field."""
+
 
 @dataclass(frozen=True, order=True)
 class Use:
@@ -58,7 +61,7 @@ def uses() -> list[Use]:
 
 def is_private(name: str) -> bool:
     """Tell whether a name is one that its author keeps for himself."""
-    return name.startswith("_") and not name.startswith("__") and name != "_"
+    return name.startswith("_") and not name.startswith("__") and name not in _PUBLIC
 
 
 def _modules() -> Iterator[ModuleType]:
