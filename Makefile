@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: $(VENV)/.demo ## Run a JupyterHub with sample teams on http://127.0.0.1:8000 (PORT= moves it)
+demo: $(VENV)/.demo ## Run a JupyterHub with sample teams on http://localhost:8000 (PORT= moves it)
 	@exec $(BIN)/jupyterhub-knada demo --port $(PORT)
 
 test: $(VENV)/.dev ## Install what the tests need and run them all

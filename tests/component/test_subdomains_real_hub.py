@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html import unescape
@@ -14,13 +13,13 @@ from urllib.parse import parse_qs, quote, urlsplit
 import aiohttp
 import pytest
 import pytest_asyncio
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from jupyterhub_knada.devcluster.node.cluster import object_path
 from tests.support.local_cluster import LocalCluster, local_cluster
 from tests.support.real_hub import HubProcess, RealHub
 from tests.support.running_pods import running_pods
 from tests.support.team_files import write_files
+from tests.support.this_machine import ThisMachine
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -48,21 +47,6 @@ c.KubeSpawner.k8s_api_request_timeout = 10
 c.KubeSpawner.delete_grace_period = 0
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 30}}
 """
-
-
-class ThisMachine(AbstractResolver):
-    """Finds every name here, as a browser does with names below `localhost`."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Give this machine's address."""
-        return [
-            ResolveResult(hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0),
-        ]
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from tests.support.this_machine import ThisMachine
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.support.demo_process import DemoProcess
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def editor(demo: DemoProcess) -> aiohttp.ClientSession:
+    """Give what an editor has: the hub's address and the token."""
+    headers = {"Authorization": f"token {demo.token}"}
+    connector = aiohttp.TCPConnector(resolver=ThisMachine())
+    return aiohttp.ClientSession(demo.url, headers=headers, connector=connector)
 
 
 async def start_server(session: aiohttp.ClientSession, options: dict[str, str] | None) -> None:
@@ -50,7 +58,9 @@ async def stop_server(session: aiohttp.ClientSession) -> None:
 
 async def run_code(session: aiohttp.ClientSession, code: str) -> str:
     """Start a kernel, run code over its websocket as an editor does, give what it showed, end the kernel."""
-    async with session.post("/user/anna/api/kernels", json={"name": "python3"}) as reply:
+    # As the hub names it: where each person and team has a host, a made-up address would not do.
+    server = (await server_of_anna(session))["url"]
+    async with session.post(f"{server}api/kernels", json={"name": "python3"}) as reply:
         assert reply.status == 201, await reply.text()
         kernel = (await reply.json())["id"]
     message = {
@@ -66,7 +76,7 @@ async def run_code(session: aiohttp.ClientSession, code: str) -> str:
         "channel": "shell",
         "content": {"code": code, "silent": False, "store_history": True, "allow_stdin": False},
     }
-    async with asyncio.timeout(60), session.ws_connect(f"/user/anna/api/kernels/{kernel}/channels") as socket:
+    async with asyncio.timeout(60), session.ws_connect(f"{server}api/kernels/{kernel}/channels") as socket:
         await socket.send_json(message)
         async for received in socket:
             reply_message = received.json()
@@ -75,15 +85,14 @@ async def run_code(session: aiohttp.ClientSession, code: str) -> str:
                 break
         else:
             pytest.fail("the kernel's websocket was closed before it answered")
-    async with session.delete(f"/user/anna/api/kernels/{kernel}") as reply:
+    async with session.delete(f"{server}api/kernels/{kernel}") as reply:
         assert reply.status == 204
     return shown
 
 
 async def test_token_starts_a_server_and_runs_code_over_its_websocket(demo: DemoProcess) -> None:
     """With the token in a header an editor starts a server, and its kernel answers over the websocket."""
-    headers = {"Authorization": f"token {demo.token}"}
-    async with aiohttp.ClientSession(demo.url, headers=headers) as session:
+    async with editor(demo) as session:
         await start_server(session, {"team": "pensjon", "profile": "standard"})
         assert await run_code(session, "1 + 1") == "2"
         secret = await run_code(session, "__import__('os').environ['KNADA_TEAM_SECRET']")
@@ -99,8 +108,7 @@ async def test_token_starts_a_server_and_runs_code_over_its_websocket(demo: Demo
 
 async def test_token_naming_another_team_is_refused_and_stores_nothing(demo: DemoProcess) -> None:
     """A team that is not hers gives 403 with a sentence, starts nothing, and the next start is as before."""
-    headers = {"Authorization": f"token {demo.token}"}
-    async with aiohttp.ClientSession(demo.url, headers=headers) as session:
+    async with editor(demo) as session:
         async with session.post(
             "/hub/api/users/anna/server", json={"team": "modell", "profile": "gpu"}
         ) as reply:

@@ -16,6 +16,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from jupyterhub_knada.cli.demo.proxy import ensure_proxy
 from tests.support.backends import EMBEDDED, Backend
@@ -40,13 +41,17 @@ class DemoProcess:
     backend: Backend
     """Its cluster."""
     printed: list[str] = field(default_factory=list)
+    shared_origin: bool = False
 
     @classmethod
-    def start(cls, state_dir: Path, port: int) -> DemoProcess:
+    def start(cls, state_dir: Path, port: int, *, shared_origin: bool = False) -> DemoProcess:
         """Start the command; does not wait for it."""
         program = str(Path(sys.executable).with_name("jupyterhub-knada"))
         words = ["demo", "--port", str(port), "--state-dir", str(state_dir)]
-        return cls._start(EMBEDDED, state_dir, port, [program, *words])
+        words += ["--shared-origin"] if shared_origin else []
+        demo = cls._start(EMBEDDED, state_dir, port, [program, *words])
+        demo.shared_origin = shared_origin
+        return demo
 
     @classmethod
     def start_on(cls, cluster: WholeCluster, state_dir: Path, port: int) -> DemoProcess:
@@ -113,7 +118,7 @@ class DemoProcess:
     @property
     def url(self) -> str:
         """Where people go."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}" if self.shared_origin else f"http://localhost:{self.port}"
 
     @property
     def password(self) -> str:
@@ -149,9 +154,16 @@ class DemoProcess:
         return servers.get("", {})
 
     def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
-        """Send one request with the printed token; give status and text, whatever the status."""
+        """Send one request with the printed token; give status and text, whatever the status.
+
+        A path below `/user` is asked of the server's own host, which the hub names.
+        """
         headers = {"Authorization": f"token {self.token}"}
-        request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
+        if path.startswith("/user/"):
+            headers["Host"] = urlsplit(self.server()["url"]).netloc or f"127.0.0.1:{self.port}"
+        # By address: not every resolver finds names below `localhost`.
+        url = f"http://127.0.0.1:{self.port}{path}"
+        request = urllib.request.Request(url, data=body, headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as reply:
                 return reply.status, reply.read().decode()

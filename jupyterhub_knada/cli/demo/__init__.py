@@ -43,7 +43,12 @@ Exit codes:
     show_default=True,
     help="Where team files, homes, database and logs are kept between runs.",
 )
-def demo(port: int, state_dir: Path) -> None:
+@click.option(
+    "--shared-origin",
+    is_flag=True,
+    help="Give servers no addresses of their own below localhost, for browsers that do not find them.",
+)
+def demo(port: int, state_dir: Path, *, shared_origin: bool) -> None:
     """Run a JupyterHub with sample teams on this machine.
 
     It needs no Docker, no Kubernetes and no cloud account: an embedded cluster runs each server as a local
@@ -75,4 +80,4 @@ def demo(port: int, state_dir: Path) -> None:
             f"The demo keeps its state in {folder.root}, which cannot be written ({failed.strerror}: "
             f"{failed.filename}); choose a folder of your own with --state-dir."
         ) from None
-    sys.exit(asyncio.run(run_until_stopped(Demo(folder, port))))
+    sys.exit(asyncio.run(run_until_stopped(Demo(folder, port, shared_origin=shared_origin))))

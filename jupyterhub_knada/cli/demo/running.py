@@ -71,12 +71,19 @@ class Demo:
     port: int
     node_options: Sequence[str] = ()
     """Further ones of the node's command line: what its API server wants."""
+    shared_origin: bool = False
+    """Whether all servers are at the hub's own address; else each person and team has one below it."""
     programs: list[Program] = field(default_factory=list)
     token: str = ""
 
     @property
     def url(self) -> str:
-        """Where people go."""
+        """Where people go. Browsers find `localhost` and all names below it on this machine."""
+        return self._address if self.shared_origin else f"http://localhost:{self.port}"
+
+    @property
+    def _address(self) -> str:
+        """Where the hub's proxy listens."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
@@ -135,7 +142,8 @@ class Demo:
         hub_port, proxy_port = free_ports(2)
         env = environment(
             KUBECONFIG=str(folder.kubeconfig("hub")),
-            KNADA_DEMO_URL=self.url,
+            KNADA_DEMO_ADDRESS=self._address,
+            KNADA_DEMO_SUBDOMAIN_HOST="" if self.shared_origin else self.url,
             KNADA_DEMO_HUB_URL=f"http://127.0.0.1:{hub_port}",
             KNADA_DEMO_PROXY_API_URL=f"http://127.0.0.1:{proxy_port}",
             KNADA_DEMO_PROXY_COMMAND=json.dumps(list(proxy)),
@@ -148,8 +156,8 @@ class Demo:
         )
         config = str(SAMPLES / "jupyterhub_config.py")
         hub = await self._start("hub", [sys.executable, "-m", "jupyterhub", "-f", config], env)
-        await hub.ready(lambda: answers(f"{self.url}/hub/health"), seconds=_HUB_START_SECONDS)
-        self.token = await user_token(self.url, demo_token)
+        await hub.ready(lambda: answers(f"{self._address}/hub/health"), seconds=_HUB_START_SECONDS)
+        self.token = await user_token(self._address, demo_token)
 
     async def _start(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> Program:
         log_file = self.folder.logs / f"{name}.log"

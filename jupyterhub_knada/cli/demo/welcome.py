@@ -40,7 +40,8 @@ JupyterHub with jupyterhub-knada: {demo.url}   (DEMO: this machine only, no isol
        Make a mistake in the file: {_command()} check {shown(demo.folder.root)}
     3. Sign in as per, start Modell / GPU, and read why it does not come up.
 
-  People may have several servers ({demo.url}/hub/home); admin sees all of them at {demo.url}/hub/admin.
+  People may have several servers, of one team at a time: {demo.url}/hub/home
+  Admin sees all of them: {demo.url}/hub/admin
 
   The REST API, as anna (the token is good for a day; it is shown here only):
     curl -H "Authorization: token {demo.token}" {demo.url}/hub/api/users/anna

@@ -13,20 +13,24 @@ from jupyterhub_knada import configure
 c = get_config()
 state = Path(os.environ["KNADA_DEMO_STATE"])
 
+subdomain_host = os.environ["KNADA_DEMO_SUBDOMAIN_HOST"]
 configure(
     c,
     teams_dir=state / "teams",
     platform_file=state / "platform.yaml",
     authenticator="knada-demo",
+    shared_origin=not subdomain_host,
 )
+# Each person and team below localhost, where browsers look on this machine; no wildcard name is needed.
+c.JupyterHub.subdomain_host = subdomain_host
 c.KnadaDemoAuthenticator.user_password = os.environ["KNADA_DEMO_PASSWORD"]
 # Administers the hub, and is in no team.
 c.KnadaDemoAuthenticator.admin_users = {"admin"}
 c.KnadaDemoAuthenticator.admin_password = os.environ["KNADA_DEMO_ADMIN_PASSWORD"]
-# Several servers for each person, each of any of their teams.
+# Several servers for each person, of one team at a time.
 c.JupyterHub.allow_named_servers = True
 
-c.JupyterHub.bind_url = os.environ["KNADA_DEMO_URL"]
+c.JupyterHub.bind_url = os.environ["KNADA_DEMO_ADDRESS"]
 c.JupyterHub.hub_bind_url = os.environ["KNADA_DEMO_HUB_URL"]
 c.ConfigurableHTTPProxy.api_url = os.environ["KNADA_DEMO_PROXY_API_URL"]
 c.ConfigurableHTTPProxy.command = json.loads(os.environ["KNADA_DEMO_PROXY_COMMAND"])
