@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _IS_FINAL: Final[ContextVar[bool]] = ContextVar("_IS_FINAL", default=False)
 """Whether JupyterHub forgets the server when this stop ends, however it ends."""
+HAS_ASKED: Final = "has_asked"
+"""In the spawner's state: whether a pod was asked for since the last stop. It is stored before one is."""
 _CLEARED_SECONDS: Final = 10.0
 """What a node may take, after a pod's grace period, until the pod is gone."""
 
@@ -62,8 +64,8 @@ class EnduringKubeSpawner(TellingKubeSpawner):
 
     _may_have_pod = False
     """A pod was asked for and not refused for sure; the start has not ended well, nor was the pod stopped."""
-    _has_asked = True
-    """The last start has asked for a pod, or was made by an earlier hub."""
+    _has_asked = False
+    """The last start has asked for a pod, or an earlier hub may have."""
     _why_not_stopped = ""
     """What the cluster has against the deletion that it is asked for, in words; else empty."""
     _outliving: StoredServer | None = None
@@ -75,6 +77,8 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         Source: `KubeSpawner.poll`, 7.1. JupyterHub 5.3-6.1 stops a server only where this is None, and takes
         an exception for a server that has ended.
         """
+        if self._has_nothing_there():
+            return 1
         # JupyterHub looks at each server that it stops as it ends.
         is_hurried = self.pending == "stop" and is_hub_ending()
         try:
@@ -177,18 +181,45 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         """
         if self._outliving is None:
             super().clear_state()  # type: ignore[no-untyped-call]
+            self._has_asked = False
             return
         self._outliving.put_back(self.orm_spawner)
         self.log.warning("%s is there when the hub ends; the next hub knows it", self._named_pod())
 
+    def get_state(self) -> dict[str, Any]:
+        """Give what is kept in the hub's database; see `HAS_ASKED`.
+
+        Source: `KubeSpawner.get_state`, 7.1.
+        """
+        state: dict[str, Any] = super().get_state()  # type: ignore[no-untyped-call]
+        return {**state, HAS_ASKED: self._has_asked}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Read what `get_state` gave; of what does not say whether a pod was asked for, one may have been.
+
+        Source: `KubeSpawner.load_state`, 7.1. JupyterHub 5.3-6.1 calls it with `{}` where nothing is stored.
+        """
+        super().load_state(state)  # type: ignore[no-untyped-call]
+        self._has_asked = bool(state) and state.get(HAS_ASKED) is not False
+
+    def _has_nothing_there(self) -> bool:
+        """Tell whether there can be no pod: none was asked for, nothing is about to, and none is seen.
+
+        A start that is refused ends so, and JupyterHub stops it like any other. Nobody needs to see pods for
+        that, which the hub may not in its own namespace, where a server is that has had no team yet.
+
+        `_start_future` is private to KubeSpawner: nothing public says whether a start goes on.
+        """
+        is_over = self._start_future is None or self._start_future.done()
+        is_asked = self._has_asked or self._may_have_pod
+        return is_over and not is_asked and not (self.pod_reflector and self._seen_pod())
+
     async def _has_nothing_to_stop(self) -> bool:
         """Wait until the pod can be seen, or tell that there cannot be one to stop.
 
-        `_start_watching_pods` and `_start_future` are private to KubeSpawner: nothing public says whether
-        pods are seen, or a start goes on.
+        `_start_watching_pods` is private to KubeSpawner: nothing public says whether pods are seen.
         """
-        is_over = self._start_future is None or self._start_future.done()
-        if not self._has_asked and is_over and not (self.pod_reflector and self._seen_pod()):
+        if self._has_nothing_there():
             return True
         await self._ask_to_the_end(self._start_watching_pods, self._log_silence, _is_unseen)
         return False

@@ -16,7 +16,7 @@ from traitlets import default
 
 from jupyterhub_knada.errors import Refusal
 from jupyterhub_knada.servers.claims import find_claims, read_claim
-from jupyterhub_knada.servers.enduring import EnduringKubeSpawner, StartFailedError
+from jupyterhub_knada.servers.enduring import HAS_ASKED, EnduringKubeSpawner, StartFailedError
 from jupyterhub_knada.servers.homes import CreateClaim, choose_home, is_home_of
 from jupyterhub_knada.servers.hub_layer import HubLayer
 from jupyterhub_knada.servers.memory import ServerMemory
@@ -112,7 +112,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         """
         stored = inspect(self.orm_spawner, raiseerr=False)
         if stored is not None and stored.session is not None:
-            self.orm_spawner.state = self.get_state()
+            self.orm_spawner.state = {**self.get_state(), HAS_ASKED: True}
             stored.session.commit()
 
     async def _make_create_pvc_request(self, pvc: Any, request_timeout: float) -> bool:
@@ -170,7 +170,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
 
         Source: `KubeSpawner.get_state`, 7.1; called after each start and stop.
         """
-        state: dict[str, Any] = super().get_state()  # type: ignore[no-untyped-call]
+        state: dict[str, Any] = super().get_state()
         self._remember()
         # KubeSpawner's memory of one claim for all teams; ours is by team.
         state.pop("pvc_name", None)
@@ -182,7 +182,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         Source: `KubeSpawner.load_state`, 7.1, which takes over the namespace and the claim of the last start.
         """
         before = self.namespace
-        super().load_state(state)  # type: ignore[no-untyped-call]
+        super().load_state(state)
         # A team's namespace is not the hub's own; without one, hooks may change what a page shows.
         self._is_restored = self._is_restored and self.namespace == before
         self._memory = ServerMemory.from_state(state.get(STATE_KEY))

@@ -243,10 +243,36 @@ async def test_stop_that_is_refused_does_not_end_while_nobody_sees_the_pod(
     """What was seen before the hub lost its right says nothing of now."""
     cluster = _Cluster(monkeypatch, spawner)
     cluster.pods.clear()
+    spawner.load_state({**spawner.get_state(), "has_asked": True})
     # The first two looks are before the pod is asked for.
     cluster.answers, cluster.looks = [_no(403)] * 9, [None, None, _UNSEEN, _UNSEEN]
     await spawner.stop()
     assert (cluster.refused, cluster.deleted, cluster.looks) == (3, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("state", "runs"),
+    [
+        pytest.param({}, False, id="nothing stored"),
+        pytest.param({"pod_name": "jupyter-e152435"}, True, id="stored by stock KubeSpawner"),
+        pytest.param({"pod_name": "jupyter-e152435", "has_asked": True}, True, id="a pod was asked for"),
+        pytest.param(
+            {"pod_name": "jupyter-e152435", "has_asked": False}, False, id="stopped, nothing asked for"
+        ),
+    ],
+)
+async def test_server_of_which_nobody_can_see_a_pod_runs_only_where_one_was_asked_for(
+    spawner: KnadaSpawner,
+    monkeypatch: pytest.MonkeyPatch,
+    state: dict[str, Any],
+    runs: bool,  # noqa: FBT001
+) -> None:
+    """In the hub's own namespace it may see no pods: a server that has had no team has none there."""
+    cluster = _Cluster(monkeypatch, spawner)
+    cluster.pods.clear()
+    cluster.looks = [_UNSEEN] * 9
+    spawner.load_state(state)
+    assert (await spawner.poll() is None) is runs
 
 
 @pytest.mark.parametrize(
