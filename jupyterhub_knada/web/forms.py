@@ -8,6 +8,8 @@ from tornado.httputil import ParseBodyConfig, ParseMultipartConfig, set_parse_bo
 
 MOST_FIELDS: Final = 2_000
 """Of one form. Reading as many takes about 25 ms of the event loop; somebody in 50 teams sends hundreds."""
+MOST_BYTES: Final = 512 * 1024
+"""Of one form: a field has some 200 bytes as a browser sends it, and JupyterHub stores a few of them."""
 
 
 def accept_forms_of_the_start_page() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from jupyterhub_knada.web.bodies import BOUNDED_HANDLERS
 from jupyterhub_knada.web.culling_policies import CullingPoliciesHandler
 from jupyterhub_knada.web.spawn_handler import StartPageHandler
 from jupyterhub_knada.web.stop_handler import StopHandler
@@ -16,6 +17,7 @@ HUB_HANDLERS: Final[tuple[tuple[str, type[RequestHandler]], ...]] = (
     (r"/spawn/([^/]+)", StartPageHandler),
     (r"/spawn/([^/]+)/([^/]+)", StartPageHandler),
     (r"/knada/stop/([^/]+)/([^/]*)", StopHandler),
+    *BOUNDED_HANDLERS,
     (r"/api/knada/culling-policies", CullingPoliciesHandler),
 )
 """Patterns as JupyterHub's own (`handlers.default_handlers`, 5.3-6.1); the same one takes its place."""

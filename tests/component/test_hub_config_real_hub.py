@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.group_names import without_moment
+from tests.support.kubeconfigs import NO_CLUSTER
 from tests.support.oidc_issuer import CLIENT_ID, CLIENT_SECRET, Issuer, serving_issuer
 from tests.support.real_hub import ROOT, Browser, RealHub, running_hub
 from tests.support.waiting import eventually
@@ -19,16 +20,6 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-# KubeSpawner wants one to be constructed; nothing is asked of the cluster before a start.
-KUBECONFIG = """
-apiVersion: v1
-kind: Config
-clusters: [{name: none, cluster: {server: "http://127.0.0.1:1"}}]
-contexts: [{name: none, context: {cluster: none, user: none}}]
-users: [{name: none, user: {}}]
-current-context: none
-"""
 
 # The file as it is, then what a test needs instead of a public address and a proxy.
 CONFIG = f"""
@@ -57,7 +48,7 @@ async def hub(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Async
     """A hub started from jupyterhub_config.py, with one team."""
     folder = tmp_path_factory.mktemp("hub")
     (folder / "teams").mkdir()
-    (folder / "kubeconfig").write_text(KUBECONFIG)
+    (folder / "kubeconfig").write_text(NO_CLUSTER)
     environment = {
         "KNADA_TEAMS_DIR": str(folder / "teams"),
         "KNADA_AUTHENTICATOR": "knada-oidc",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import jupyterhub
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from jupyterhub_knada.devcluster.node.cluster import object_path
+from jupyterhub_knada.servers.raw_options import MAX_TOTAL_LENGTH
 from tests.support.bad_options import ALFA, BAD_OPTIONS, BETA, GAMMA, GOOD, OWNER, PLATFORM, BadOptions
 from tests.support.hub_on_cluster import Person, Place, hub_on_cluster, sign_in
 from tests.support.real_hub import API_TOKEN, running_hub
@@ -62,7 +64,9 @@ async def test_options_by_rest_that_are_not_offered_start_nothing(place: Place) 
 
 
 def words_of(bad: BadOptions) -> str:
-    """Give what the answer by REST says: the hub's own words where it does not ask the spawner."""
+    """Give what the answer by REST says: other words where the spawner is not asked."""
+    if len(json.dumps(bad.rest)) > MAX_TOTAL_LENGTH:
+        return "KNADA-S014"
     return bad.said_by_hub if IS_6 and bad.said_by_hub else bad.code
 
 
