@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kubespawner.spawner import KubeSpawner
 
 from jupyterhub_knada.errors import Severity
 from jupyterhub_knada.servers.override_rules import MERGED, PASSED
@@ -156,6 +157,8 @@ def test_no_suggestion_is_itself_refused(tmp_path: Path) -> None:
         meant = suggestions.find_meant(home, word, known_keys(home))
         if meant is not None:
             targets.add((meant.place.home if meant.place else home, meant.name))
+    # The rules of files know no version of KubeSpawner; an older one says of these that a newer one has them.
+    targets -= {("override", name) for name in OVERRIDABLE if not hasattr(KubeSpawner, name)}
     assert len(targets) > 100
     for number, (home, name) in enumerate(sorted(targets)):
         needed = {"key": "a"} if home == "Toleration" else {}
