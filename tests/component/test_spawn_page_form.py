@@ -161,6 +161,14 @@ def test_spawn_page_of_an_image_that_is_chosen_below_says_so() -> None:
     assert "Python" not in read(offer, Choice("alfa", "p", {"image": OptionValue("r")})).text
 
 
+def test_spawn_page_shows_devices_that_nobody_calls_a_gpu_by_their_names() -> None:
+    """What the plan gives, after the bound: GPUs counted, anything else as Kubernetes has it."""
+    devices = {"nvidia.com/GA102GL_A10": 3, "github.com/fuse": 1}
+    profile = make_profile("p", gpu=1, override={"extra_resource_limits": devices})
+    offer = make_offer(make_team("alfa", profile), platform={"bounds": {"gpu": 2}})
+    assert "GPU 1 Devices github.com/fuse: 1, nvidia.com/GA102GL_A10: 1" in read(offer).text
+
+
 def test_spawn_page_of_a_team_without_homes_warns_of_it() -> None:
     """Nobody loses work because the page did not say so."""
     team = make_team("alfa", storage_none=said(value=True))
