@@ -26,9 +26,10 @@ class ClaimsUnreadableError(KnadaError):
         super().__init__(f"the claims in namespace {namespace} cannot be read: {name_error(cause)}")
         told = f"Your home cannot be looked up in namespace {namespace}, so that nothing was started. "
         if isinstance(cause, ApiException) and cause.status == HTTPStatus.FORBIDDEN:
-            told += "The hub has no right to look there: tell whoever runs this hub to prepare the namespace."
+            told += "The hub has no right to read it: the namespace is not prepared. "
+            told += "Report this to whoever runs this hub."
         else:
-            told += "Try again in a minute; if it stays so, tell whoever runs this hub."
+            told += "Try again in a minute. If it stays so, report it to whoever runs this hub."
         self.jupyterhub_message = told
 
 

@@ -17,8 +17,14 @@ from kubernetes_asyncio.client.rest import ApiException
 from tornado.web import HTTPError
 
 from jupyterhub_knada.errors import KnadaError
+from jupyterhub_knada.servers.diagnosis.refusals import (
+    explain_refusal,
+    explain_silence,
+    explain_stop_refusal,
+)
 from jupyterhub_knada.servers.hidden_values import HiddenValues
 from jupyterhub_knada.servers.hub_end import StoredServer, is_hub_ending
+from jupyterhub_knada.servers.hub_hooks import HubFailedError, is_for_people
 from jupyterhub_knada.servers.patience import (
     UNANSWERED,
     ask_patiently,
@@ -29,9 +35,9 @@ from jupyterhub_knada.servers.patience import (
     name_answer,
     read_status,
 )
-from jupyterhub_knada.servers.progress import tell_refusal, tell_silence, tell_stop_refusal
+from jupyterhub_knada.servers.readiness import ReadinessKubeSpawner
 from jupyterhub_knada.servers.refusing import ToldError
-from jupyterhub_knada.servers.telling import LOOK_AGAIN_SECONDS, TellingKubeSpawner
+from jupyterhub_knada.servers.telling import LOOK_AGAIN_SECONDS
 from jupyterhub_knada.servers.watching import PodsUnseenError
 
 if TYPE_CHECKING:
@@ -59,7 +65,7 @@ class StopFailedError(ToldError):
         super().__init__(HTTPStatus.BAD_GATEWAY, f"Kubernetes does not stop the server: {answer}.")
 
 
-class EnduringKubeSpawner(TellingKubeSpawner):
+class EnduringKubeSpawner(ReadinessKubeSpawner):
     """KubeSpawner that asks again, and knows which pod may be there."""
 
     _may_have_pod = False
@@ -100,10 +106,6 @@ class EnduringKubeSpawner(TellingKubeSpawner):
         pod = self._seen_pod()
         return pod is not None and "deletionTimestamp" in pod["metadata"]
 
-    def _seen_pod(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self.pod_reflector.pods.get(f"{self.namespace}/{self.pod_name}")
-        return found
-
     def start(self) -> asyncio.Future[str]:  # type: ignore[override]  # KubeSpawner is no coroutine here either
         """Start the pod; see `TellingKubeSpawner.start`."""
         self._has_asked, self._why_not_stopped = False, ""
@@ -112,18 +114,13 @@ class EnduringKubeSpawner(TellingKubeSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Tell what happens, and where a start failed and its pod cannot be deleted, both.
 
-        Source: JupyterHub 5.3-6.1, user.py `spawn`: why a start failed is told when its stop has ended. Until
-        then only `_start_future`, which is private to KubeSpawner, has it.
+        Source: JupyterHub 5.3-6.1, user.py `spawn`: why a start failed is told when its stop has ended.
         """
         async for step in super().progress():
             yield step
         while self.pending == "stop":
             if self._why_not_stopped:
-                start = self._start_future
-                error = None
-                if start is not None and start.done() and not start.cancelled():
-                    error = start.exception()
-                why = getattr(error, "jupyterhub_message", "The start did not succeed.")
+                why = self._failure or "The start did not succeed."
                 yield {"progress": 99, "message": f"{why} {self._why_not_stopped}"}
                 return
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
@@ -335,11 +332,12 @@ class EnduringKubeSpawner(TellingKubeSpawner):
             could_be_there, self._may_have_pod = self._may_have_pod, True
             try:
                 async with asyncio.timeout(request_timeout):
-                    await self.api.create_namespaced_pod(self.namespace, pod)
+                    made = await self.api.create_namespaced_pod(self.namespace, pod)
             except ApiException as error:
                 if is_no(error):
                     self._may_have_pod = could_be_there
                 raise
+            self._made_uid = made.metadata.uid
 
         self._has_asked, self._hidden = True, HiddenValues.of_pod(pod)
         try:
@@ -358,8 +356,8 @@ class EnduringKubeSpawner(TellingKubeSpawner):
 
     def _note_why_not_stopped(self, error: BaseException) -> None:
         if isinstance(error, ApiException) and not is_passing(error):
-            answer, (_, message) = name_answer(error), read_status(error.body)
-            self._why_not_stopped = tell_stop_refusal(self.namespace, answer, message)
+            message = read_status(error.body)[1]
+            self._why_not_stopped = explain_stop_refusal(self.namespace, error.status, message)
 
     def _log_silence(self, error: BaseException) -> None:
         self.log.warning("Kubernetes is asked again for %s: %s", self._log_name, self._name_error(error))
@@ -367,20 +365,27 @@ class EnduringKubeSpawner(TellingKubeSpawner):
     async def _tell_failure(self, stock: asyncio.Future[str]) -> str:
         try:
             url = await call_off_is_unanswered(super()._tell_failure(stock))
-        except (HTTPError, TimeoutError):
+        except HTTPError as error:
+            self._failure = self._failure or getattr(error, "jupyterhub_message", "")
             raise
         except KnadaError as error:
-            self.log.warning("Start of %s failed: %s", self._log_name, error)
-            raise StartFailedError(getattr(error, "jupyterhub_message", str(error))) from error
+            raise self._start_failed(getattr(error, "jupyterhub_message", str(error)), error) from error
         except ApiException as error:
-            self.log.warning("Start of %s failed: %s", self._log_name, self._name_error(error))
-            answer, (_, message) = name_answer(error), read_status(error.body)
-            raise StartFailedError(tell_refusal(self.namespace, answer, message)) from None
+            failure = explain_refusal(self.namespace, error.status, read_status(error.body)[1])
+            raise self._start_failed(failure, error) from None
         except UNANSWERED as error:
-            self.log.warning("Start of %s failed: %s", self._log_name, self._name_error(error))
-            raise StartFailedError(tell_silence()) from None
+            raise self._start_failed(explain_silence(), error) from None
+        except Exception as error:
+            if is_for_people(error):
+                raise
+            self.log.exception("Start of %s failed", self._log_name)
+            raise HubFailedError from error
         self._may_have_pod = False
         return url
+
+    def _start_failed(self, failure: str, error: BaseException) -> StartFailedError:
+        self._log_failure(failure, error)
+        return StartFailedError(failure)
 
 
 def _is_unseen(error: BaseException) -> bool:

@@ -77,12 +77,8 @@ class EventWatch:
         if start.done():
             return
         if start not in self._starts:
-            self._starts.add(start)
-            start.add_done_callback(self._release)
             self._interests[pod_name] = _Interest()
-            if self._ending is not None:
-                self._ending.cancel()
-                self._ending = None
+            self._keep_open(start)
         interest = self._interests[pod_name]
         watch = self._watch = self._watch or self._make()
         watch.start()
@@ -90,6 +86,18 @@ class EventWatch:
             await asyncio.wait_for(watch.settled(), patience)
             # Who asked first may have gone meanwhile, as a page that is closed.
             interest.since = interest.since or _number(watch.revision)
+
+    def continue_until(self, end: asyncio.Future[Any]) -> None:
+        """Follow on what is followed: a pod that is ready has not answered yet."""
+        if self._watch is not None and end not in self._starts and not end.done():
+            self._keep_open(end)
+
+    def _keep_open(self, until: asyncio.Future[Any]) -> None:
+        self._starts.add(until)
+        until.add_done_callback(self._release)
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
 
     async def stop(self) -> None:
         """End it, and wait until it has ended."""

@@ -67,5 +67,5 @@ def _hub_storage_size(hub: HubSettings) -> Sourced[int] | None:
     except ValueError as error:
         message = f"The hub's storage_capacity cannot be used: {error}."
         raise RefusedError(
-            Refusal(Code.HUB_SETTING, message, "Tell whoever runs this hub.", status=409)
+            Refusal(Code.HUB_SETTING, message, "Report this to whoever runs this hub.", status=409)
         ) from None

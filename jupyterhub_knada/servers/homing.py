@@ -16,12 +16,12 @@ from traitlets import default
 
 from jupyterhub_knada.errors import Refusal
 from jupyterhub_knada.servers.claims import find_claims, read_claim
+from jupyterhub_knada.servers.diagnosis.refusals import explain_home_refusal
 from jupyterhub_knada.servers.enduring import HAS_ASKED, EnduringKubeSpawner, StartFailedError
 from jupyterhub_knada.servers.homes import CreateClaim, choose_home, is_home_of
 from jupyterhub_knada.servers.hub_layer import HubLayer
 from jupyterhub_knada.servers.memory import ServerMemory
 from jupyterhub_knada.servers.patience import LONGEST_LOGGED, ask_patiently, name_answer, read_status
-from jupyterhub_knada.servers.progress import tell_home_refusal
 from jupyterhub_knada.servers.refusing import StartRefusedError
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         said = (name_answer(error), message[:LONGEST_LOGGED] or "nothing more")
         self.log.warning("Claim %s of %s refused: %s: %s", where, self._log_name, *said)
         said_no = error.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        told = tell_home_refusal(self.namespace, name_answer(error), message)
+        told = explain_home_refusal(self.namespace, error.status, message)
         return StartFailedError(told, HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY)
 
     async def find_claims(self, home: HomePlan, names: Iterable[str]) -> list[Claim]:

@@ -135,7 +135,7 @@ def _variables(traits: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _refuse_fault(trait: str, fault: Fault) -> NoReturn:
     message = f"The profile with these options cannot be started: {trait}: {fault.message}; {fault.rule}."
-    remedy = "Choose something else, or tell whoever keeps the team's file."
+    remedy = "Choose something else, or report this to whoever keeps the team's file."
     raise RefusedError(Refusal(fault.code, message, remedy, status=400))
 
 
@@ -191,7 +191,9 @@ def refuse_hub_setting(trait: str, value: object) -> NoReturn:
         RefusedError: always.
     """
     message = f"The hub's own {trait} cannot be used {got(value)}."
-    raise RefusedError(Refusal(Code.HUB_SETTING, message, "Tell whoever runs this hub.", status=409))
+    raise RefusedError(
+        Refusal(Code.HUB_SETTING, message, "Report this to whoever runs this hub.", status=409)
+    )
 
 
 def refuse_override(trait: str, value: object) -> NoReturn:
@@ -201,5 +203,5 @@ def refuse_override(trait: str, value: object) -> NoReturn:
         RefusedError: always.
     """
     message = f"The profile's kubespawnerOverride of {trait} cannot be used {got(value)}."
-    remedy = "Choose another profile, and tell whoever keeps the team's file."
+    remedy = "Choose another profile. Report this to whoever keeps the team's file."
     raise RefusedError(Refusal(Code.BAD_OVERRIDE, message, remedy, status=409))

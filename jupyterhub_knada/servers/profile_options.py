@@ -203,7 +203,7 @@ def _lengths_filled_in(template: Any, length: int) -> Iterator[int]:
 
 def _refuse_length(code: Code, what: str, most: int) -> NoReturn:
     message = f"With your own text, the profile's override has {what}; at most {most} are taken."
-    remedy = "Write a shorter one, or tell whoever keeps the team's file."
+    remedy = "Write a shorter one, or report this to whoever keeps the team's file."
     raise RefusedError(Refusal(code, message, remedy, status=400))
 
 

@@ -10,7 +10,7 @@ from jupyterhub_knada.teams.pod_bounds import MOST_POD_JSON, check_references, l
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_REMEDY = "Choose another profile, and tell whoever keeps the team's file."
+_REMEDY = "Choose another profile. Report this to whoever keeps the team's file."
 
 
 def refuse_environment(env: Mapping[str, Any]) -> Refusal | None:

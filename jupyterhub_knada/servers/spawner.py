@@ -354,7 +354,7 @@ class KnadaSpawner(SubdomainKubeSpawner):
         except TraitError as error:
             self.log.warning("KubeSpawner does not take the plan's %s: %s", trait, error)
             message = f"KubeSpawner does not take what the profile says of {trait}."
-            remedy = "Choose another profile, and tell whoever keeps the team's file."
+            remedy = "Choose another profile. Report this to whoever keeps the team's file."
             refusal = Refusal(Code.BAD_OVERRIDE, message, remedy, status=409)
             raise self._refused(refusal) from None
 

@@ -9,11 +9,19 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from jupyterhub_knada.servers.diagnosis import (
+    Cause,
+    PodState,
+    diagnose,
+    explain_event,
+    explain_timeout,
+    words_for_log,
+)
+from jupyterhub_knada.servers.diagnosis.refusals import explain_refusal
 from jupyterhub_knada.servers.filling_in import FillingKubeSpawner
 from jupyterhub_knada.servers.hidden_values import HiddenValues
-from jupyterhub_knada.servers.patience import UNANSWERED, name_answer, name_error, read_status
+from jupyterhub_knada.servers.patience import UNANSWERED, name_error, read_status
 from jupyterhub_knada.servers.pausing import with_pauses
-from jupyterhub_knada.servers.progress import tell_event, tell_failure, tell_refusal
 from jupyterhub_knada.servers.refusing import ToldError
 from jupyterhub_knada.servers.watching import PodsUnseenError
 
@@ -22,18 +30,27 @@ if TYPE_CHECKING:
 
     from kubernetes_asyncio.client.rest import ApiException
 
+    from jupyterhub_knada.servers.diagnosis import Diagnosis
+
 LOOK_AGAIN_SECONDS: Final = 1.0
 """As often as KubeSpawner looks for new events."""
 _UNSCHEDULED: Final = "FailedScheduling"
 _TO_THE_SECOND: Final = len("2026-11-21T12:00:05")
+_SHOWN_AT_ONCE: Final = frozenset(
+    {Cause.CONFIGURATION, Cause.HOOK, Cause.IMAGE, Cause.MEMORY, Cause.PROGRAM, Cause.UNSCHEDULABLE}
+)
+"""What no start that goes well shows for a moment: said as soon as the pod says so, also without an event."""
 
 
-class StartTimedOutError(TimeoutError):
-    """Raised where a server is not ready in time, with the reason in words for its owner."""
+class StartTimedOutError(ToldError, TimeoutError):
+    """Raised where a server is not ready in time, with the reason in words for its owner.
+
+    A TimeoutError, as JupyterHub 5.3-6.1 logs no traceback of one; an HTTPError, as its REST API shows the
+    text of no other exception (5.3: apihandlers/base.py `write_error`).
+    """
 
     def __init__(self, told: str) -> None:
-        super().__init__(told)
-        self.jupyterhub_message = told
+        super().__init__(HTTPStatus.GATEWAY_TIMEOUT, told)
 
 
 class PodRefusedError(ToldError):
@@ -43,7 +60,7 @@ class PodRefusedError(ToldError):
     """
 
     def __init__(self, namespace: str, error: ApiException, message: str) -> None:
-        told = tell_refusal(namespace, name_answer(error), message)
+        told = explain_refusal(namespace, error.status, message)
         said_no = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
         super().__init__(HTTPStatus.CONFLICT if said_no else HTTPStatus.BAD_GATEWAY, told)
 
@@ -57,6 +74,10 @@ class TellingKubeSpawner(FillingKubeSpawner):
 
     _hidden = HiddenValues()
     """What the variables of the pod say that this object has made."""
+    _made_uid: str | None = None
+    """Of the pod that this start has made; None: it has made none, as far as is known."""
+    _failure = ""
+    """Why the last start failed, in words; empty: it has not."""
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -92,8 +113,7 @@ class TellingKubeSpawner(FillingKubeSpawner):
 
     def _newest_verdict(self) -> str:
         """Give why no machine takes the pod now; empty where one does, or it is not known yet."""
-        pods = self.pod_reflector.pods if self.pod_reflector else {}
-        status = (pods.get(f"{self.namespace}/{self.pod_name}") or {}).get("status") or {}
+        status = (self._seen_pod() or {}).get("status") or {}
         conditions = status.get("conditions") or []
         said = [each.get("message") for each in conditions if each.get("reason") == "Unschedulable"]
         return said[0] or "" if said else ""
@@ -115,29 +135,60 @@ class TellingKubeSpawner(FillingKubeSpawner):
         ready = bool(containers) and all(container.get("ready") for container in containers)
         return status.get("phase") == "Running" and bool(status.get("podIP")) and ready
 
-    async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """Tell each event in plain words; never HTML, so that no name in it can become markup.
+    def _seen_pod(self) -> dict[str, Any] | None:
+        """Give the pod of this server as the watch shows it; None: there is none."""
+        pods = self.pod_reflector.pods if self.pod_reflector else {}
+        found: dict[str, Any] | None = pods.get(f"{self.namespace}/{self.pod_name}")
+        return found
 
-        Source: `KubeSpawner.progress`, 7.1: dicts with `progress`, `message` and `raw_event`.
+    def diagnose(self) -> Diagnosis:
+        """Decide why the server is not ready, from what is known of its pod now."""
+        return diagnose(self._seen_pod(), self.events, self._made_uid)
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Say in plain words what happens; never HTML, so that no name in it can become markup.
+
+        Kubernetes' own words stay in `raw_event`.
+
+        Source: `KubeSpawner.progress`, 7.1: dicts with `progress`, `message` and `raw_event`. It ends when
+        `start` does; JupyterHub then waits for the server to answer, and may say as long as it does.
         """
         last: dict[str, Any] = {"message": ""}
         async for step in with_pauses(super().progress(), LOOK_AGAIN_SECONDS):  # type: ignore[no-untyped-call]
             if step and not step.get("raw_event"):
                 yield step
                 continue
-            # In a pause, the scheduler may have found new words for the event that was told last.
-            newest = step or {**last, "raw_event": self._as_it_is_now(last.get("raw_event"))}
-            if newest["raw_event"] is None:
+            shown = self._describe(step) if step else self._as_it_is_now(last)
+            if shown is None:
                 continue
-            told = {**newest, "message": tell_event(newest["raw_event"])}
-            if told["message"] != last["message"]:
-                yield told
-            last = told
+            if shown["message"] != last["message"]:
+                yield shown
+            last = shown
+        while self.pending == "spawn":
+            shown = self._as_it_is_now(last)
+            if shown is not None and shown["message"] != last["message"]:
+                yield shown
+                last = shown
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    def _as_it_is_now(self, event: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Give an event with the words that it has now; None where there are no newer ones."""
-        said = self._newest_verdict()
-        return {**event, "message": said} if event and said and event["reason"] == _UNSCHEDULED else None
+    def _describe(self, step: dict[str, Any]) -> dict[str, Any]:
+        pod = self._seen_pod()
+        state = PodState.read(pod) if pod is not None else None
+        return {**step, "message": explain_event(step["raw_event"], state, self._made_uid).ongoing}
+
+    def _as_it_is_now(self, last: dict[str, Any]) -> dict[str, Any] | None:
+        """Give what was said last with what is known now; None where there is nothing newer.
+
+        The scheduler finds new words for an event that was there before, and a container's end has none.
+        """
+        if "raw_event" not in last:
+            return None
+        found, said = self.diagnose(), self._newest_verdict()
+        if found.cause not in _SHOWN_AT_ONCE and not said:
+            return None
+        is_verdict = bool(said) and last["raw_event"]["reason"] == _UNSCHEDULED
+        event = {**last["raw_event"], "message": said} if is_verdict else last["raw_event"]
+        return {**last, "message": found.ongoing, "raw_event": event}
 
     def start(self) -> asyncio.Future[str]:  # type: ignore[override]  # KubeSpawner is no coroutine here either
         """Start the pod; a start that ends too late or badly says why.
@@ -145,6 +196,7 @@ class TellingKubeSpawner(FillingKubeSpawner):
         Source: `KubeSpawner.start`, 7.1, which keeps its future in `_start_future`, where `progress` ends
         with it; JupyterHub gives up after `start_timeout`, so that this has to be a little earlier.
         """
+        self._made_uid, self._failure = None, ""
         stock: asyncio.Future[str] = super().start()  # type: ignore[no-untyped-call]
         # The stock future alone would end `progress` before the reason is there: nothing public replaces it.
         self._start_future = asyncio.ensure_future(self._tell_failure(stock))
@@ -156,14 +208,19 @@ class TellingKubeSpawner(FillingKubeSpawner):
         try:
             return await asyncio.wait_for(stock, patience)
         except TimeoutError as error:
-            events = self.events
-            told = tell_failure(events, self.start_timeout)
-            if not events and not stock.cancelled():
-                # Nothing happened to a pod, so it was a call to the cluster, which KubeSpawner's text names.
-                # With events it is KubeSpawner's own wait, which by chance may end earlier than ours.
-                told = f"Kubernetes did not answer in time: {error}"
-            self.log.warning("Server of %s not ready in %s s: %s", self._log_name, self.start_timeout, told)
-            raise StartTimedOutError(told) from error
+            found = self.diagnose()
+            # KubeSpawner ends earlier where a call was not answered: then there is no pod of this start.
+            is_late = stock.cancelled() or self._seen_pod() is not None
+            failure = explain_timeout(self.start_timeout, found) if is_late else found.explanation
+            self._log_failure(failure, error)
+            raise StartTimedOutError(failure) from error
+
+    def _log_failure(self, failure: str, error: BaseException) -> None:
+        """Keep why a start failed, and write it down with Kubernetes' own words, which no page shows."""
+        self._failure = failure
+        words = self._hidden.take_out(words_for_log(self._seen_pod(), self.events))
+        cause = self._name_error(error)
+        self.log.warning("Start of %s failed: %s (%s; %s)", self._log_name, failure, cause, words)
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - upstream's signature
         """Stop the pod; a failure is logged here, as JupyterHub drops it without a word.

@@ -43,8 +43,8 @@ class PodsUnseenError(ToldError):
     """Raised where a server cannot be started or stopped, as the hub cannot see its pod."""
 
     def __init__(self, namespace: str, error: PodsUnknownError) -> None:
-        told = f"The hub cannot see servers in namespace {namespace}: {error}. Tell whoever runs this hub."
-        super().__init__(HTTPStatus.CONFLICT, told)
+        what = f"The hub cannot see servers in namespace {namespace}: {error}."
+        super().__init__(HTTPStatus.CONFLICT, f"{what} Report this to whoever runs this hub.")
 
 
 class _Watches:
@@ -135,6 +135,12 @@ class WatchingKubeSpawner(KubeSpawner):
         self.reflectors["events", self.namespace] = events
         await events.begin(self.pod_name, start, self.k8s_api_request_timeout)
         return events
+
+    def _follow_events_until(self, end: asyncio.Future[Any]) -> None:
+        """Follow the events of this server's pod on, after its start."""
+        events = self.reflectors.get(("events", self.namespace))
+        if isinstance(events, EventWatch):
+            events.continue_until(end)
 
     def _open_watches(self, label_selector: str) -> _Watches:
         """Give the watches of this process; they are opened by the spawner that needs them first."""

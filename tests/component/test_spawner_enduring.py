@@ -14,6 +14,7 @@ import kubespawner.spawner
 import pytest
 from jupyterhub.app import JupyterHub
 from jupyterhub.user import User
+from kubernetes_asyncio.client import V1ObjectMeta, V1Pod
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.spawner import KubeSpawner
 
@@ -496,9 +497,10 @@ async def test_refusal_that_passes_is_logged_without_what_the_pod_says(
     quoting.body = json.dumps({"message": f'webhook "x" denied: JUPYTERHUB_API_TOKEN={SECRET}'})
     answers = [quoting]
 
-    async def make(*_: Any) -> None:
+    async def make(*_: Any) -> V1Pod:
         if answers:
             raise answers.pop()
+        return V1Pod(metadata=V1ObjectMeta(uid="1"))
 
     spawner.api.create_namespaced_pod = make
     assert await spawner._make_create_pod_request(pod, 3)

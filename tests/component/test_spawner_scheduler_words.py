@@ -10,7 +10,6 @@ import pytest
 from jupyterhub_knada import KnadaSpawner
 from jupyterhub_knada.servers import telling
 from jupyterhub_knada.servers.pausing import with_pauses
-from jupyterhub_knada.servers.progress import tell_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -21,7 +20,7 @@ TEAM = "namespace: team-alfa\nusers: [e152435]\n"
 UNBOUND = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
 NO_GPU = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available"
 MADE = "Waiting for the volume of your home to be made."
-GPU = "No machine can take the server now: none has a free GPU."
+GPU = "No machine can run the server now: none has a free GPU."
 
 
 class _Place:
@@ -58,7 +57,7 @@ class _Place:
         condition = {"type": "PodScheduled", "status": "True"}
         if message:
             condition = {**condition, "status": "False", "reason": "Unschedulable", "message": message}
-        pod = {"status": {"conditions": [{"type": "Ready", "status": "False"}, condition]}}
+        pod = {"metadata": {}, "status": {"conditions": [{"type": "Ready", "status": "False"}, condition]}}
         self._pods[f"{self.spawner.namespace}/{self.spawner.pod_name}"] = pod
 
 
@@ -73,9 +72,10 @@ async def test_failure_tells_what_the_scheduler_says_last(place: _Place) -> None
     """The event still says that the volume is not there; the pod's condition knows better."""
     place.happens(1, "FailedScheduling", UNBOUND)
     place.happens(2, "FailedScheduling", UNBOUND)
-    assert "volume of your home was not made" in tell_failure(place.spawner.events, 30)
+    place.scheduler_says(UNBOUND)
+    assert "volume of your home was not made" in place.spawner.diagnose().explanation
     place.scheduler_says(NO_GPU)
-    assert "none has a free GPU" in tell_failure(place.spawner.events, 30)
+    assert "none has a free GPU" in place.spawner.diagnose().explanation
     assert [event["message"] for event in place.spawner.events] == [UNBOUND, NO_GPU]
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import kubespawner.spawner
 import pytest
+from jupyterhub.objects import Server
 from jupyterhub.spawner import Spawner
+from jupyterhub.user import User
 from kubernetes_asyncio.client import V1ObjectMeta, V1Pod
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner.objects import make_pod
@@ -253,6 +255,21 @@ def test_private_attribute_still_means_what_we_take_it_for(method: str, use: str
     assert use in inspect.getsource(getattr(KubeSpawner, method))
 
 
+def test_first_answer_is_still_waited_for_by_the_server_of_the_spawner() -> None:
+    """What `ReadinessKubeSpawner.server` puts in its place is what `User._wait_up` calls."""
+    source = inspect.getsource(User._wait_up)
+    assert "server = spawner.server" in source
+    assert re.search(r"await server\.wait_up\(\s*http=True,\s*timeout=spawner\.http_timeout", source)
+    assert isinstance(inspect.getattr_static(Spawner, "server"), property)
+    assert list(inspect.signature(Server.wait_up).parameters) == [
+        "self",
+        "timeout",
+        "http",
+        "ssl_context",
+        "extra_path",
+    ]
+
+
 def test_name_of_a_server_in_logs_is_still_there() -> None:
     """Our lines in the hub's log name a server as its own do."""
     assert isinstance(inspect.getattr_static(Spawner, "_log_name"), property)
@@ -323,26 +340,31 @@ async def test_pod_that_the_cluster_refuses_is_told_without_its_tokens(
     assert SECRET not in caplog.text + str(failed.value) + failed.value.jupyterhub_message
 
 
-NO_GPU = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+NO_GPU = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+}
 
 
 @pytest.mark.parametrize(
-    ("events", "told"),
+    ("pod", "told"),
     [
         pytest.param(
-            [{"reason": "FailedScheduling", "message": NO_GPU}], "none has a free GPU", id="a pod waits"
+            {"metadata": {}, "status": {"conditions": [NO_GPU]}}, "none has a free GPU", id="a pod waits"
         ),
-        pytest.param([], "Kubernetes did not answer in time: too slow", id="no pod at all"),
+        pytest.param(None, "^HTTP 504: .* .Kubernetes did not answer in time. Try", id="no pod at all"),
     ],
 )
 async def test_wait_that_kubespawner_ends_first_tells_what_the_pod_waits_for(
-    spawners: Spawners, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]], told: str
+    spawners: Spawners, monkeypatch: pytest.MonkeyPatch, pod: dict[str, Any] | None, told: str
 ) -> None:
     """KubeSpawner's own wait varies by a tenth, so that it may end before ours: the reason is the same."""
     spawners.write(alfa=TEAM)
     spawner = spawners.make()
     await spawners.start(spawner, {})
-    monkeypatch.setattr(type(spawner), "events", [{"type": "Warning", **event} for event in events])
+    monkeypatch.setattr(spawner, "_seen_pod", lambda: pod)
     stock: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stock.set_exception(TimeoutError("too slow"))
     with pytest.raises(StartTimedOutError, match=told):

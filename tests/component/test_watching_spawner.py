@@ -189,7 +189,7 @@ async def test_server_that_cannot_be_seen_runs_as_far_as_known(make: Callable[..
         await spawner.start()
     assert refused.value.jupyterhub_message == (
         "The hub cannot see servers in namespace default: the hub has no right to watch pods there. "
-        "Tell whoever runs this hub."
+        "Report this to whoever runs this hub."
     )
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 OWNER = "e152435"
-_ADMINS = "Tell whoever runs this hub."
+_ADMINS = "Report this to whoever runs this hub."
 
 
 @asynccontextmanager
@@ -69,20 +69,19 @@ async def _told(spawners: LiveSpawners) -> tuple[int, str]:
     [
         pytest.param(
             {"pods": "0"},
-            "Kubernetes does not take the server in namespace {}: its quota is used up. "
+            "Kubernetes rejected the server in namespace {}: its quota is used up. "
             "Stop another server, or choose a smaller profile.",
             id="quota of pods",
         ),
         pytest.param(
             {"limits.memory": "1Gi"},
-            "Kubernetes does not take the server in namespace {}: its quota is used up. "
+            "Kubernetes rejected the server in namespace {}: its quota is used up. "
             "Stop another server, or choose a smaller profile.",
             id="quota of memory",
         ),
         pytest.param(
             {"requests.storage": "1Gi"},
-            "Kubernetes does not make your home in namespace {}: its quota for storage is used up. "
-            f"{_ADMINS}",
+            f"Kubernetes rejected your home in namespace {{}}: its quota for storage is used up. {_ADMINS}",
             id="quota of storage",
         ),
     ],
@@ -109,7 +108,7 @@ async def test_start_over_a_limit_range_is_told_in_words(
         (await api.post(f"/api/v1/namespaces/{namespace}/limitranges", body)).ok()
         await _until_refused(api, namespace)
         told = "no server of this size is allowed there. Choose another profile."
-        start = f"Kubernetes does not take the server in namespace {namespace}"
+        start = f"Kubernetes rejected the server in namespace {namespace}"
         assert await _told(spawners) == (409, f"{start}: {told}")
 
 
@@ -132,7 +131,7 @@ async def test_start_that_pod_security_forbids_is_told_in_words(
     async with _team(backend, api, hub, tmp_path) as (spawners, namespace):
         spawners.config.KubeSpawner.extra_containers = [{"name": "beside", "image": "example.org/beside:1"}]
         told = "the pod security level restricted forbids part of it"
-        sentence = f"Kubernetes does not take the server in namespace {namespace}: {told}. {_ADMINS}"
+        sentence = f"Kubernetes rejected the server in namespace {namespace}: {told}. {_ADMINS}"
         assert await _told(spawners) == (409, sentence)
 
 
@@ -176,5 +175,5 @@ async def test_start_in_a_namespace_that_nobody_prepared_is_told_in_words(
         _, told = await _told(spawners)
         assert told == (
             f"Your home cannot be looked up in namespace {namespace}, so that nothing was started. "
-            "The hub has no right to look there: tell whoever runs this hub to prepare the namespace."
+            f"The hub has no right to read it: the namespace is not prepared. {_ADMINS}"
         )

@@ -15,10 +15,10 @@ import pytest_asyncio
 import yaml
 
 from jupyterhub_knada.errors import Severity
+from jupyterhub_knada.servers.diagnosis.refusals import explain_refusal
 from jupyterhub_knada.servers.offer import build_offer
 from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.servers.preview import Preview, PreviewRequest, preview_server
-from jupyterhub_knada.servers.progress import tell_refusal
 from jupyterhub_knada.teams.loading import load_files
 from jupyterhub_knada.teams.snapshots import Snapshot
 from tests.support.chart import ROOT, Values, hub_configuration
@@ -191,8 +191,8 @@ async def test_admins_container_beside_servers_is_taken_if_it_keeps_to_the_level
     refused = await place.start(await _preview(folder, None, _beside(kind)))
     assert refused.refusal[:2] == (403, "Forbidden")
     assert 'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false' in refused.message
-    told = tell_refusal("team-kyrre", "403 Forbidden", refused.message)
+    told = explain_refusal("team-kyrre", 403, refused.message)
     assert told == (
-        "Kubernetes does not take the server in namespace team-kyrre: the pod security level restricted"
-        " forbids part of it. Tell whoever runs this hub."
+        "Kubernetes rejected the server in namespace team-kyrre: the pod security level restricted"
+        " forbids part of it. Report this to whoever runs this hub."
     )

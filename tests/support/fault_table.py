@@ -60,12 +60,13 @@ _CLEAN: Final = "Nothing is left of the start; the next one works once the API s
 
 _NO_HOME: Final = "Your home cannot be looked up in namespace …, so that nothing was started. "
 _NO_RIGHT_TO_LOOK: Final = (
-    "The hub has no right to look there: tell whoever runs this hub to prepare the namespace."
+    "The hub has no right to read it: the namespace is not prepared. Report this to whoever runs this hub."
 )
-_IN_A_MINUTE: Final = "Try again in a minute; if it stays so, tell whoever runs this hub."
-_NOT_MADE: Final = "Kubernetes does not make your home in namespace …: "
-_NOT_TAKEN: Final = "Kubernetes does not take the server in namespace …: "
-_TELL: Final = " Tell whoever runs this hub."
+_IN_A_MINUTE: Final = "Try again in a minute. If it stays so, report it to whoever runs this hub."
+_NOT_MADE: Final = "Kubernetes rejected your home in namespace …: "
+_REJECTED: Final = "Kubernetes rejected the server in namespace …: "
+_REPORT: Final = " Report this to whoever runs this hub."
+_CREDENTIALS: Final = f"it does not accept the hub's credentials.{_REPORT}"
 _ONCE_MENDED: Final = "Nothing is left of the start; the next one works once that is mended."
 _KEPT: Final = (
     "The hub writes why into its log and asks again until the pod may be deleted: the server counts as "
@@ -126,32 +127,28 @@ ROWS: Final = (
         CALLS,
         "cdownlist",
         "the list of claims: 500, and it stays so",
-        "Your home cannot be looked up in namespace …, so that nothing was started. Try again in a minute; "
-        "if it stays so, tell whoever runs this hub.",
+        _NO_HOME + _IN_A_MINUTE,
         _CLEAN,
     ),
     Row(
         CALLS,
         "cdownclaim",
         "the claim is made: 500, and it stays so",
-        "Kubernetes does not make your home in namespace …: 500 Internal Server Error. "
-        "Tell whoever runs this hub.",
+        f"{_NOT_MADE}it failed itself. {_IN_A_MINUTE}",
         _CLEAN,
     ),
     Row(
         CALLS,
         "cdownpod",
         "the pod is made: 500, and it stays so",
-        "Kubernetes does not take the server in namespace …: 500 Internal Server Error. "
-        "Tell whoever runs this hub.",
+        f"{_REJECTED}it failed itself. {_IN_A_MINUTE}",
         _CLEAN,
     ),
     Row(
         CALLS,
         "cdeafpod",
         "the pod is made, and neither answer nor watch ever says so",
-        "Kubernetes does not answer the hub. Try again in a minute; if it stays so, tell whoever runs this "
-        "hub.",
+        f"Kubernetes does not answer the hub. {_IN_A_MINUTE}",
         "The hub deletes the pod, which may be there, before it says so.",
     ),
     Row(
@@ -169,18 +166,18 @@ ROWS: Final = (
         CALLS,
         "c403claim",
         "the claim is made: 403",
-        f"{_NOT_MADE}the hub has no right to make homes there.{_TELL}",
+        f"{_NOT_MADE}the hub has no right to make homes there.{_REPORT}",
         _ONCE_MENDED,
     ),
-    Row(CALLS, "c401claim", "the claim is made: 401", f"{_NOT_MADE}401 Unauthorized.{_TELL}", _ONCE_MENDED),
+    Row(CALLS, "c401claim", "the claim is made: 401", f"{_NOT_MADE}{_CREDENTIALS}", _ONCE_MENDED),
     Row(
         CALLS,
         "c403pod",
         "the pod is made: 403",
-        f"{_NOT_TAKEN}the hub has no right to create servers there.{_TELL}",
+        f"{_REJECTED}the hub has no right to create servers there.{_REPORT}",
         _ONCE_MENDED,
     ),
-    Row(CALLS, "c401pod", "the pod is made: 401", f"{_NOT_TAKEN}401 Unauthorized.{_TELL}", _ONCE_MENDED),
+    Row(CALLS, "c401pod", "the pod is made: 401", f"{_REJECTED}{_CREDENTIALS}", _ONCE_MENDED),
     Row(CALLS, "c403del", "the pod is deleted: 403", _STOPS_LONGER, _KEPT),
     Row(CALLS, "c401del", "the pod is deleted: 401", _STOPS_LONGER, _KEPT),
     Row(CALLS, "c400del", "the pod is deleted: a webhook of the cluster says no", _STOPS_LONGER, _KEPT),
@@ -197,7 +194,7 @@ ROWS: Final = (
         "c403clean",
         "what is left of a start that failed may not be deleted: 403",
         "… Kubernetes does not stop the server in namespace …: the hub has no right to stop servers there. "
-        "Tell whoever runs this hub. The hub asks again until it may.",
+        "Report this to whoever runs this hub. The hub asks again until it may.",
         _KEPT,
     ),
     Row(
@@ -228,8 +225,8 @@ ROWS: Final = (
         MEETINGS,
         "mquota",
         "the quota for storage is used up",
-        "Kubernetes does not make your home in namespace …: its quota for storage is used up. "
-        "Tell whoever runs this hub.",
+        "Kubernetes rejected your home in namespace …: its quota for storage is used up. "
+        "Report this to whoever runs this hub.",
         "Nothing is left of the start; the next one works when there is room.",
         team="full",
     ),
@@ -360,7 +357,7 @@ ROWS: Final = (
         CLUSTER,
         "ngone",
         "the node is gone with all that ran there",
-        "No machine can take the server now: …",
+        "No machine can run the server now: …",
         "Kubernetes deletes the pod, and the hub forgets the server; the next start waits for a node. The "
         "home is as safe as its volume.",
     ),
