@@ -14,10 +14,13 @@ _PACKAGES: Final = ("jupyterhub-knada", "jupyterhub", "jupyterhub-kubespawner", 
 
 def find_facts(kubernetes: str, kwok: str) -> dict[str, str]:
     """Give versions and the kind of machine, by name; nothing that tells whose machine it is."""
+    return {"Kubernetes": kubernetes, "kwok": kwok, **find_local_facts()}
+
+
+def find_local_facts() -> dict[str, str]:
+    """Give them for what needs no cluster."""
     total = re.search(r"^MemTotal:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
     return {
-        "Kubernetes": kubernetes,
-        "kwok": kwok,
         "Python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
         "cores": str(os.cpu_count()),

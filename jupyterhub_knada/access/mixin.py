@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,20 +20,15 @@ from jupyterhub.auth import Authenticator
 from jupyterhub.utils import maybe_future
 from tornado.web import RequestHandler
 from traitlets import Bool, Callable, List, Tuple, Type, Unicode, default
+from traitlets.config import Application
 
 from jupyterhub_knada.access.claims import GroupClaim, read_groups
 from jupyterhub_knada.access.hub_host import at_hub_host, describe_shared_origin, find_host_faults
+from jupyterhub_knada.access.placing import Placement, needs_new_claim, place_person
 from jupyterhub_knada.access.refusals import RefusedSignInError
+from jupyterhub_knada.access.sweeping import Sweep
 from jupyterhub_knada.errors import Code, Refusal
-from jupyterhub_knada.teams.hub_groups import (
-    KnownClaim,
-    build_hub_groups,
-    only_named,
-    read_known_claim,
-    read_teams,
-    said_at,
-)
-from jupyterhub_knada.teams.membership import Decision, decide_memberships
+from jupyterhub_knada.teams.departures import read_departures
 from jupyterhub_knada.teams.registry import Registry, open_registry
 from jupyterhub_knada.teams.user_names import find_user_name_fault, normalize_user_name
 
@@ -43,19 +38,10 @@ if TYPE_CHECKING:
     from jupyterhub.handlers import BaseHandler
     from jupyterhub.user import User
 
+    from jupyterhub_knada.teams.snapshots import Snapshot
 
 _CONFUSED: Final = "The hub's database takes your user name for another person's."
 _CONFUSED_REMEDY: Final = "Show this to the people who run this hub: its database needs a binary collation."
-
-
-@dataclass(frozen=True, slots=True)
-class _Placing:
-    """What was decided about one person, and the JupyterHub groups that follow from it."""
-
-    decision: Decision
-    groups: tuple[str, ...]
-    is_kept: bool
-    """Whether the person stays in all the same: what cannot be read ends nothing."""
 
 
 class KnadaAuthenticator(Authenticator):
@@ -159,6 +145,8 @@ class KnadaAuthenticator(Authenticator):
         # JupyterHub warns that nobody can sign in where no allow_* is set; here the team files say who can.
         return True
 
+    _sweep: Sweep | None = None
+
     def now(self) -> datetime:
         """Give the moment that claims are as old as, UTC."""
         return datetime.now(tz=UTC)
@@ -185,7 +173,14 @@ class KnadaAuthenticator(Authenticator):
         Source: JupyterHub 5.3-6.1 app.py `init_handlers`: an authenticator's handlers come before the hub's
         own, `extra_handlers` after them; the first whose pattern matches answers.
         """
+        self._sweep_where_it_runs(app)
         return [*self.hub_handlers, *at_hub_host(super().get_handlers(app))]  # type: ignore[no-untyped-call]
+
+    def _sweep_where_it_runs(self, app: Any) -> None:
+        """Begin the sweep in a hub that starts; JupyterHub's other commands ask for no handlers."""
+        if isinstance(app, Application) and self._sweep is None:
+            self._sweep = Sweep(app, self.registry, self.now, self.team or None)
+            self._sweep.start()
 
     def check_allow_config(self) -> None:
         """End the start of a hub whose settings cannot work and say why; else load the team files.
@@ -223,6 +218,11 @@ class KnadaAuthenticator(Authenticator):
             check_override=self.check_override,
             team=self.team or None,
         )
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The team files as they hold now."""
+        return self.registry.snapshot
 
     def normalize_username(self, username: str) -> str:
         """Give the name under which the hub knows somebody: A-Z as a-z, then `username_map`.
@@ -310,16 +310,16 @@ class KnadaAuthenticator(Authenticator):
             refusal = Refusal(Code.BAD_IDENT, _CONFUSED, _CONFUSED_REMEDY)
             self._say_refused(refusal, name)
             raise RefusedSignInError(refusal)
-        placing = self._place(name, self.read_group_claim(auth_model), _group_names(known))
-        if placing.decision.refusal and not auth_model.get("admin") and not placing.is_kept:
-            self._say_refused(placing.decision.refusal, name)
-            raise RefusedSignInError(placing.decision.refusal)
-        for membership in placing.decision.memberships:
+        placed = self._place(name, self.read_group_claim(auth_model), _group_names(known))
+        if placed.refusal and not auth_model.get("admin"):
+            self._say_refused(placed.refusal, name)
+            raise RefusedSignInError(_with_departures(placed.refusal, known))
+        for membership in placed.decision.memberships:
             self.log.info(
                 "%s is %s of team %s: %s", name, membership.role, membership.team, membership.reason
             )
-        placed = {**auth_model, "groups": list(placing.groups)}
-        hooked: dict[str, Any] = await super().run_post_auth_hook(handler, placed)  # type: ignore[no-untyped-call]
+        model = {**auth_model, "groups": list(placed.groups)}
+        hooked: dict[str, Any] = await super().run_post_auth_hook(handler, model)  # type: ignore[no-untyped-call]
         return hooked
 
     async def refresh_user(
@@ -347,24 +347,19 @@ class KnadaAuthenticator(Authenticator):
             self.log.warning("The provider now has another name for %s: a new sign-in is needed", user.name)
             return False
         claim, names = self.read_group_claim(model) if model else GroupClaim(None), _group_names(user)
-        if claim.groups is None and handler is not None and self._needs_sign_in(names, handler):
+        # A token cannot sign in.
+        may_sign_in = handler is not None and not handler.get_token()
+        if claim.groups is None and may_sign_in and needs_new_claim(names, self.snapshot, self.now()):
             self.log.warning("%s: the groups were said too long ago: a new sign-in is needed", user.name)
             return False
-        placing = self._place(user.name, claim, names)
-        if placing.decision.refusal and not user.admin and not placing.is_kept:
-            self._say_refused(placing.decision.refusal, user.name)
-            user.sync_groups(placing.groups)  # type: ignore[no-untyped-call]
+        placed = self._place(user.name, claim, names)
+        if placed.refusal and not user.admin:
+            self._say_refused(placed.refusal, user.name)
+            user.sync_groups(placed.groups)  # type: ignore[no-untyped-call]
             return False
-        if not model and set(placing.groups) == names:
+        if not model and set(placed.groups) == names:
             return True
-        return {**model, "groups": list(placing.groups)}
-
-    def _needs_sign_in(self, names: frozenset[str], handler: BaseHandler) -> bool:
-        """Say whether groups are no longer known which a sign-in would tell; a token cannot sign in."""
-        last = read_known_claim(names)
-        if last is None or not last.groups or handler.get_token():
-            return False
-        return last.is_outdated(self.now(), self.registry.snapshot.claim_age)
+        return {**model, "groups": list(placed.groups)}
 
     async def refresh_from_provider(
         self, user: User, handler: BaseHandler | None = None, **kwargs: Any
@@ -373,33 +368,11 @@ class KnadaAuthenticator(Authenticator):
         refreshed: bool | dict[str, Any] = await maybe_future(super().refresh_user(user, handler, **kwargs))  # type: ignore[no-untyped-call]
         return refreshed
 
-    def _place(self, name: str, claim: GroupClaim, names: frozenset[str]) -> _Placing:
-        """Decide by the claim; where it is unknown, by the last known one, until that is too old.
-
-        Args:
-            name: The user name.
-            claim: What the provider says now.
-            names: Of the person's JupyterHub groups until now; none where the hub does not know them.
-        """
-        snapshot, now = self.registry.snapshot, self.now()
-        last, was_in = read_known_claim(names), read_teams(names)
-        if claim.gap:
-            kept = "" if claim.groups is not None else "; memberships by group stay as they were"
-            self.log.warning("%s: %s%s", name, claim.gap, kept)
-        known = last
-        if claim.groups is not None:
-            known = KnownClaim(only_named(claim.groups, snapshot), said_at(now, snapshot.claim_age))
-        elif last is not None and last.is_outdated(now, snapshot.claim_age):
-            self.log.warning("%s: the groups were said too long ago and count no longer", name)
-            known = None
-        elif last is not None and last.said is None:
-            # Written by a version that knew of no age: it begins now.
-            known = replace(last, said=said_at(now, snapshot.claim_age))
-        decision = decide_memberships(name, known.groups if known else None, snapshot, was_in)
-        if not snapshot.is_readable:
-            return _Placing(decision, tuple(sorted(names)), is_kept=bool(names))
-        is_kept = any(slug in was_in for slug in decision.closed)
-        return _Placing(decision, build_hub_groups(decision, known, was_in), is_kept)
+    def _place(self, name: str, claim: GroupClaim, names: frozenset[str]) -> Placement:
+        placed = place_person(name, claim, names, self.snapshot, self.now())
+        for note in placed.notes:
+            self.log.warning("%s: %s", name, note)
+        return placed
 
     def _say_refused(self, refusal: Refusal, name: str) -> None:
         self.log.warning("Access denied: %s: %s", name, refusal)
@@ -408,3 +381,10 @@ class KnadaAuthenticator(Authenticator):
 def _group_names(user: User | None) -> frozenset[str]:
     """Give the names of somebody's JupyterHub groups; none for whom the hub does not know."""
     return frozenset(group.name for group in user.groups) if user else frozenset()
+
+
+def _with_departures(refusal: Refusal, user: User | None) -> Refusal:
+    """Add what became of the servers of somebody who is refused."""
+    states = [spawner.state for spawner in user.orm_spawners.values()] if user else []
+    told = " ".join(str(departure) for departure in read_departures(states))
+    return replace(refusal, message=f"{refusal.message} {told}") if told else refusal

@@ -7,9 +7,11 @@ claim is mounted only when it is known whose it is, and each start begins with t
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from jupyterhub import orm
 from kubernetes_asyncio.client.rest import ApiException
 from sqlalchemy import inspect
 from traitlets import default
@@ -23,6 +25,7 @@ from jupyterhub_knada.servers.hub_layer import HubLayer
 from jupyterhub_knada.servers.memory import ServerMemory
 from jupyterhub_knada.servers.patience import LONGEST_LOGGED, ask_patiently, name_answer, read_status
 from jupyterhub_knada.servers.refusing import StartRefusedError
+from jupyterhub_knada.teams.departures import STATE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,9 +33,7 @@ if TYPE_CHECKING:
     from jupyterhub_knada.servers.homes import Claim, HomePlan, RememberedHome
     from jupyterhub_knada.servers.plan_inputs import HubSettings
     from jupyterhub_knada.servers.plans import ServerPlan
-
-STATE_KEY = "knada"
-"""Our part of the spawner's state; see `servers.memory`."""
+    from jupyterhub_knada.teams.departures import Departure
 
 
 class HomingKubeSpawner(EnduringKubeSpawner):
@@ -57,6 +58,22 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         """The plan of the server that is starting or was started by this object; None before the first."""
         return self._plan
 
+    @property
+    def served_team(self) -> str | None:
+        """The slug of the team that the last server was started for; None before the first."""
+        team = self._memory.server.get("team")
+        return team if isinstance(team, str) else None
+
+    @property
+    def departure(self) -> Departure | None:
+        """That the owner left that team, as far as somebody wrote it down."""
+        return self._memory.departure
+
+    def note_departure(self, departure: Departure | None) -> None:
+        """Write down that the owner left the team, or came back; a hub that starts again knows it."""
+        self._memory = replace(self._memory, departure=departure)
+        self._store_state()
+
     def _read_hub_layer(self) -> HubSettings:
         """Give the hub's settings for a decision, which may fall while a server runs: nothing is touched."""
         return self._hub_layer.read(self) if self._is_restored else self._hub_layer.configured
@@ -74,7 +91,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         self.pvc_name, self._pvc_exists = "", False
         self.storage_pvc_ensure = self._home_is_there = False
         self._plan = plan
-        self._memory = self._memory.started(plan, None)
+        self._memory = replace(self._memory.started(plan, None), departure=None)
         if plan.home is None:
             return
         remembered = self._remembered_home(plan.team)
@@ -101,8 +118,25 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         here on the home is one to be remembered.
         """
         self._home_is_there = True
+        self._note_token()
         self._store_state()
         return await super().get_pod_manifest()  # type: ignore[no-untyped-call]
+
+    def _note_token(self) -> None:
+        """Write down which API token is the server's own: a hub that starts again does not know it.
+
+        JupyterHub 5.3-6.1 keeps a token's hash only, and so leaves it valid when it stops a server that an
+        earlier hub has started; the session is the object's own: `Spawner.db` is deprecated.
+        """
+        stored = inspect(self.orm_spawner, raiseerr=False)
+        session = stored.session if stored is not None else None
+        found = orm.APIToken.find(session, self.api_token) if session is not None and self.api_token else None  # type: ignore[no-untyped-call]
+        self._memory = replace(self._memory, token_id=found.id if found is not None else None)
+
+    @property
+    def own_token_id(self) -> int | None:
+        """The id of the last server's own API token in the hub's database; None: not known."""
+        return self._memory.token_id
 
     def _store_state(self) -> None:
         """Write down where the pod is going to be, before it is made.

@@ -1,8 +1,8 @@
 """What a spawner remembers of its starts, in the hub's database: `state["knada"]`.
 
 Shape: `{"team", "team_id", "profile", "options", "plan_digest", "idle_timeout", "namespace", "home", "host",
-"homes", "accepted"}`. The first eight describe the last started server, `host` one that is there now; `homes`
-is by team, so that no team's home is taken for another's.
+"homes", "accepted", "token_id", "departure"}`. The first eight describe the last started server, `host` one
+that is there now; `homes` is by team, so that no team's home is taken for another's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub_knada.servers.homes import RememberedHome
+from jupyterhub_knada.teams.departures import DEPARTURE_KEY, Departure
 
 if TYPE_CHECKING:
     from jupyterhub_knada.servers.plans import ServerPlan
@@ -31,6 +32,10 @@ class ServerMemory:
     """The last accepted options; what a refused start puts back."""
     host: str | None = None
     """The DNS label of the server that is there now; None: there is none, or hosts are not by team."""
+    departure: Departure | None = None
+    """That its owner left the team of the last started server."""
+    token_id: int | None = None
+    """Of the last started server's own API token, in the hub's database."""
 
     def started(self, plan: ServerPlan, claim_name: str | None) -> ServerMemory:
         """Give the memory after a server was made by this plan, with this claim as its home."""
@@ -56,7 +61,9 @@ class ServerMemory:
             for team, home in self.homes.items()
         }
         accepted = None if self.accepted is None else dict(self.accepted)
-        return {**self.server, "host": self.host, "homes": homes, "accepted": accepted}
+        departure = self.departure.to_state() if self.departure else None
+        kept = {"host": self.host, "homes": homes, "accepted": accepted, "token_id": self.token_id}
+        return {**self.server, **kept, DEPARTURE_KEY: departure}
 
     @classmethod
     def from_state(cls, state: object) -> ServerMemory:
@@ -67,6 +74,8 @@ class ServerMemory:
         homes = _read_homes(stored.pop("homes", None))
         accepted = stored.pop("accepted", None)
         host = stored.pop("host", None)
+        token_id = stored.pop("token_id", None)
+        departure = Departure.from_state(stored.pop(DEPARTURE_KEY, None))
         is_options = isinstance(accepted, Mapping) and all(
             isinstance(text, str) for text in accepted.values()
         )
@@ -74,6 +83,8 @@ class ServerMemory:
             server=MappingProxyType(stored),
             homes=MappingProxyType(homes),
             accepted=MappingProxyType(dict(accepted)) if is_options else None,
+            departure=departure,
+            token_id=token_id if isinstance(token_id, int) else None,
             host=host if isinstance(host, str) and host else None,
         )
 

@@ -6,19 +6,21 @@ or a profile that is gone, is gone at once. Pure: no hub, no Kubernetes, no cloc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.servers.offer_groups import PersonGroups, offer_profile
+from jupyterhub_knada.teams.departures import read_departures
 from jupyterhub_knada.teams.effective import effective_team
+from jupyterhub_knada.teams.hub_groups import read_known_claim, read_teams
 from jupyterhub_knada.teams.membership import decide_memberships, refuse_closed
 from jupyterhub_knada.teams.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from datetime import date
+    from datetime import date, datetime
 
     from jupyterhub_knada.teams.effective import EffectiveProfile, EffectiveTeam
     from jupyterhub_knada.teams.loaded import LoadedPlatform, LoadedTeam
@@ -70,6 +72,8 @@ class Offer:
     """Whose bounds hold for what a person writes herself, e.g. an image; None: there are no bounds."""
     closed: Mapping[str, Refusal] = field(default_factory=lambda: MappingProxyType({}))
     """The person's teams that are closed, by slug: since when, why and whom to ask."""
+    notices: tuple[str, ...] = ()
+    """Sentences for the person: what became of servers that were stopped."""
 
     def find_team(self, slug: str) -> TeamOffer | None:
         """Give the offer of the team with exactly this slug, None where the person is not in it."""
@@ -111,6 +115,25 @@ def build_offer(
     if not teams:
         return Offer(user, (), _nothing_left(user, offers, today), platform.platform, closed)
     return Offer(user, tuple(teams), None, platform.platform, closed)
+
+
+def offer_now(
+    user: str, hub_groups: Collection[str], states: Iterable[object], snapshot: Snapshot, now: datetime
+) -> Offer:
+    """Decide what `user` may choose now, from what the hub's database knows of them.
+
+    Args:
+        user: Name of the owner of the server.
+        hub_groups: The names of their JupyterHub groups.
+        states: The stored states of their servers: what became of those whose team they have left.
+        snapshot: The team files as they hold now.
+        now: UTC.
+    """
+    claim = read_known_claim(hub_groups)
+    groups = frozenset() if claim is None else claim.groups_at(now, snapshot.claim_age)
+    offer = build_offer(user, groups, snapshot, now.date(), read_teams(hub_groups))
+    left = (one for one in read_departures(states) if offer.find_team(one.team) is None)
+    return replace(offer, notices=tuple(str(one) for one in left))
 
 
 def _offer_team(

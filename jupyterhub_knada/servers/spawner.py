@@ -19,7 +19,7 @@ from traitlets import Callable, TraitError, Unicode, default, validate
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.servers.choices import Choice, decode_form, decode_query, parse_choice
 from jupyterhub_knada.servers.hub_layer import newly_overruled
-from jupyterhub_knada.servers.offer import build_offer
+from jupyterhub_knada.servers.offer import offer_now
 from jupyterhub_knada.servers.older_names import older_claim_names
 from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.servers.plans import UserFacts, build_plan, resolve_choice
@@ -29,7 +29,6 @@ from jupyterhub_knada.servers.sent_pod import refuse_environment, refuse_pod
 from jupyterhub_knada.servers.stored_options import guard_stored_options
 from jupyterhub_knada.servers.subdomains import SubdomainKubeSpawner
 from jupyterhub_knada.servers.traits import spawner_traits
-from jupyterhub_knada.teams.hub_groups import read_known_claim, read_teams
 from jupyterhub_knada.teams.registry import open_registry
 
 if TYPE_CHECKING:
@@ -174,11 +173,9 @@ class KnadaSpawner(SubdomainKubeSpawner):
 
     def build_offer(self, snapshot: Snapshot) -> Offer:
         """Decide what the server's owner may choose; whoever else asks chooses from the owner's teams."""
-        now = datetime.now(tz=UTC)
         names = [group.name for group in self.user.groups]
-        claim = read_known_claim(names)
-        groups = frozenset() if claim is None else claim.groups_at(now, snapshot.claim_age)
-        return build_offer(self.user.name, groups, snapshot, now.date(), read_teams(names))
+        states = [other.state for other in getattr(self.user, "orm_spawners", {}).values()]
+        return offer_now(self.user.name, names, states, snapshot, datetime.now(tz=UTC))
 
     async def get_options_form(self) -> str:
         """Give the start page: what may be chosen, or why there is nothing and whom to ask.

@@ -22,9 +22,9 @@ CLAIM_PREFIX: Final = "claim:"
 SAID_PREFIX: Final = "claim-said:"
 
 _MOMENT: Final = "%Y-%m-%dT%H:%MZ"
-_STEPS: Final = 24
-"""Moments that are told apart within a claim's age: a person's groups change that often in it at most, and
-not with every refresh, and there are no more groups of moments than that."""
+_STEPS: Final = 168
+"""Moments that are told apart within a claim's age, an hour in a week: a refresh that says the same changes a
+person's groups no more often, and there are no more groups of moments than that."""
 _SHORTEST_STEP: Final = timedelta(minutes=1)
 _DEFAULT_AGE: Final = timedelta(days=7)
 

@@ -65,6 +65,7 @@ def build_snapshot(
         teams=MappingProxyType(_only(teams, team)),
         closed=MappingProxyType(_dated(_only(closed, team), before, now)),
         problems=sort_problems((*problems, *_missing(team, {**teams, **closed}))),
+        is_current=is_listed and loaded.platform is not None,
         stale=frozenset(
             slug
             for slug, served in _only(teams, team).items()

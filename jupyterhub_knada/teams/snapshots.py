@@ -36,6 +36,8 @@ class Snapshot:
     """All problems and warnings of all files as they are now, sorted."""
     stale: frozenset[str] = frozenset()
     """Slugs of served teams whose file is broken now: they are served as they last held."""
+    is_current: bool = True
+    """False where the platform file or the folder cannot be read now, and an earlier state is served."""
     _by_user: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _by_group: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _closed_by_user: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
@@ -68,7 +70,7 @@ class Snapshot:
     @property
     def is_readable(self) -> bool:
         """Whether anything follows from what is not in it: not from an invalid platform file or no files."""
-        return self.platform is not None and bool(self.teams or self.closed)
+        return self.is_current and self.platform is not None and bool(self.teams or self.closed)
 
     @property
     def has_errors(self) -> bool:

@@ -161,13 +161,13 @@ def render_spawn_page(
     """
     if offer.refusal is not None:
         closed = [one for one in offer.closed.values() if one.code is not offer.refusal.code]
-        return _render("spawn_refused.html", refusals=[offer.refusal, *closed])
+        return _render("spawn_refused.html", refusals=[offer.refusal, *closed], notices=offer.notices)
     selected = preselect(named or {}, offer, last)
     page = _Page(offer, selected.choice, last, hub, today or datetime.now(UTC).date())
     return _render(
         "spawn_options.html",
         teams=[_show_team(page, number, one) for number, one in enumerate(offer.teams, start=1)],
-        notices=_add_closed_teams(offer, selected.notices),
+        notices=_add_news(offer, selected.notices),
         in_the_way=_show_others(offer, others or {}),
         unlisted=UNLISTED_CHOICE,
         longest_text=MAX_OWN_TEXT_LENGTH,
@@ -190,11 +190,12 @@ def _render(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context)
 
 
-def _add_closed_teams(offer: Offer, notices: Iterable[str]) -> list[str]:
-    """Say first which teams are missing, since when, why and whom to ask; none of it twice."""
+def _add_news(offer: Offer, notices: Iterable[str]) -> list[str]:
+    """Say first which teams are missing, why and whom to ask, and what was stopped; none of it twice."""
     closed = {refusal.message: refusal.remedy for refusal in offer.closed.values()}
     return [
         *(f"{message} {remedy}" for message, remedy in closed.items()),
+        *offer.notices,
         *(notice for notice in notices if not notice.startswith(tuple(closed))),
     ]
 

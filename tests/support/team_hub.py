@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import aiohttp
 
 from jupyterhub_knada.devcluster.node.cluster import object_path
 from tests.support.local_cluster import LocalCluster, local_cluster
-from tests.support.real_hub import HubProcess, RealHub
+from tests.support.real_hub import Browser, HubProcess, RealHub
 from tests.support.running_pods import running_pods
 from tests.support.waiting import eventually
 
@@ -54,6 +55,13 @@ class TeamHub:
     async def add(self, name: str) -> None:
         """Add somebody to the hub, as an admin does."""
         assert (await self.hub.api(f"/users/{quote(name, safe='')}", method="POST"))[0] == 201
+
+    async def token(self, name: str) -> str:
+        """Make a token of somebody's, with all that they may do."""
+        path = f"/users/{quote(name, safe='')}/tokens"
+        status, made = await self.hub.api(path, method="POST", body={})
+        assert status == 201, made
+        return str(made["token"])
 
     async def start(self, name: str, **options: str) -> tuple[int, Any]:
         """Start somebody's default server by REST and wait for it."""
@@ -137,3 +145,13 @@ async def team_hub(
                 yield TeamHub(process, cluster, folder)
             finally:
                 await process.end()
+
+
+async def sign_in(browser: Browser, name: str) -> tuple[int, str]:
+    """Sign in with the demo's password; give the page that follows."""
+    _, page = await browser.open("/hub/login")
+    xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page)
+    assert xsrf is not None, page
+    form = {"username": name, "password": PASSWORD, "_xsrf": xsrf[1]}
+    async with browser.session.post(f"{browser.url}/hub/login?next=%2Fhub%2Fspawn", data=form) as answer:
+        return answer.status, await answer.text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from jupyterhub_knada.servers.homes import RememberedHome
 from jupyterhub_knada.servers.memory import ServerMemory
+from jupyterhub_knada.teams.departures import Departure
 
 HOME = {"team_id": "alfa-1a2b", "namespace": "team-alfa", "claim_name": "home-x"}
 JSON = st.recursive(
@@ -22,10 +24,13 @@ JSON = st.recursive(
 def test_memory_comes_back_from_the_database_as_it_was() -> None:
     """State is JSON; what goes in comes out."""
     server = {"team": "alfa", "idle_timeout": "never", "host": "anna--alfa-1a2b"}
-    state = {**server, "homes": {"alfa": HOME}, "accepted": {"team": "alfa"}}
+    left = {"team": "alfa", "reason": "gone", "since": "2026-12-01T08:20:00+00:00", "stopped": None}
+    kept = {"token_id": 7, "departure": left}
+    state = {**server, "homes": {"alfa": HOME}, "accepted": {"team": "alfa"}, **kept}
     memory = ServerMemory.from_state(json.loads(json.dumps(state)))
     assert memory.homes == {"alfa": RememberedHome("alfa-1a2b", "team-alfa", "home-x")}
     assert memory.accepted == {"team": "alfa"}
+    assert memory.departure == Departure("alfa", "gone", datetime(2026, 12, 1, 8, 20, tzinfo=UTC))
     assert memory.to_state() == state
 
 
