@@ -18,7 +18,7 @@ from jupyterhub_knada.teams.effective import Sourced
 from jupyterhub_knada.teams.levels import Place
 from jupyterhub_knada.teams.override_bounds import find_override_faults, find_unlisted_names
 from jupyterhub_knada.teams.pod_bounds import check_references, check_variables
-from jupyterhub_knada.teams.quoting import got, quoted
+from jupyterhub_knada.teams.quoting import got_kind, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +190,7 @@ def refuse_hub_setting(trait: str, value: object) -> NoReturn:
     Raises:
         RefusedError: always.
     """
-    message = f"The hub's own {trait} cannot be used {got(value)}."
+    message = f"The hub's own {trait} cannot be used {got_kind(value)}."
     raise RefusedError(
         Refusal(Code.HUB_SETTING, message, "Report this to whoever runs this hub.", status=409)
     )
@@ -202,6 +202,6 @@ def refuse_override(trait: str, value: object) -> NoReturn:
     Raises:
         RefusedError: always.
     """
-    message = f"The profile's kubespawnerOverride of {trait} cannot be used {got(value)}."
+    message = f"The profile's kubespawnerOverride of {trait} cannot be used {got_kind(value)}."
     remedy = "Choose another profile. Report this to whoever keeps the team's file."
     raise RefusedError(Refusal(Code.BAD_OVERRIDE, message, remedy, status=409))

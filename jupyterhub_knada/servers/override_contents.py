@@ -46,7 +46,7 @@ from jupyterhub_knada.teams.names import (
 )
 from jupyterhub_knada.teams.pod_bounds import check_variables
 from jupyterhub_knada.teams.quantities import QuantityError, read_count
-from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.quoting import got, got_kind
 
 _FIELD_SOURCES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -88,13 +88,15 @@ def _quantity(read: Callable[[object], int], value: Any) -> Iterable[Fault]:
     try:
         read(value)
     except QuantityError as error:
-        yield Fault(error.code, error.message, error.rule, error.remedy)
+        # The reader shows what it was given; of an override no text is shown.
+        message = error.message.replace(got(value), got_kind(value))
+        yield Fault(error.code, message, error.rule, error.remedy)
 
 
 def _image(_: str, value: Any) -> Iterable[Fault]:
     if isinstance(value, str) and parse_image(value) is None:
         rule = "a registry's path with a tag or digest"
-        yield Fault(Code.BAD_IMAGE, f"not an image reference {got(value)}", rule, "write it in full")
+        yield Fault(Code.BAD_IMAGE, f"not an image reference {got_kind(value)}", rule, "write it in full")
 
 
 def _reserved_names(reserved: Callable[[str], Fault | None]) -> Callable[[str, Any], Iterable[Fault]]:
@@ -113,7 +115,7 @@ def _environment(name: str, value: Any) -> Iterable[Fault]:
     for key, content in items(value):
         if content is None or isinstance(content, str) or _is_field_of_the_pod(content):
             continue
-        message = f"not the value of a variable {got(content)}"
+        message = f"not the value of a variable {got_kind(content)}"
         rule = (
             "a text, or valueFrom alone with one of fieldRef or resourceFieldRef; "
             "secrets are read by their name"
@@ -165,10 +167,10 @@ def _seconds(name: str, value: Any) -> Iterable[Fault]:
     if isinstance(value, bool):
         # An int for a trait, and for nobody else.
         rule = f"KubeSpawner's {name} takes a whole number"
-        yield Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got(value)}", rule, "correct it")
+        yield Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got_kind(value)}", rule, "correct it")
     elif isinstance(value, int) and not least <= value <= most:
         rule = f"a whole number of seconds from {least} to {most}"
-        yield Fault(Code.OUT_OF_RANGE, f"not a time to wait {got(value)}", rule, f"write at most {most}")
+        yield Fault(Code.OUT_OF_RANGE, f"not a time to wait {got_kind(value)}", rule, f"write at most {most}")
 
 
 def _slow_spawn_message(_: str, value: Any) -> Iterable[Fault]:
@@ -184,7 +186,7 @@ def _slow_spawn_message(_: str, value: Any) -> Iterable[Fault]:
             "or read from it"
         )
         remedy = "write a brace that is meant as one twice: '{{'"
-        yield Fault(Code.BAD_OVERRIDE, f"not a message {got(value)}", rule, remedy)
+        yield Fault(Code.BAD_OVERRIDE, f"not a message {got_kind(value)}", rule, remedy)
 
 
 def _pod_config(name: str, value: Any) -> Iterable[Fault]:
@@ -195,7 +197,7 @@ def _pod_config(name: str, value: Any) -> Iterable[Fault]:
         if isinstance(content, int) and not isinstance(content, bool):
             yield from (fault.below((key,)) for fault in _seconds("delete_grace_period", content))
         else:
-            message, rule = f"not a time {got(content)}", "it is a whole number of seconds"
+            message, rule = f"not a time {got_kind(content)}", "it is a whole number of seconds"
             yield Fault(Code.BAD_OVERRIDE, message, rule, "write for example 30", (key,))
 
 

@@ -21,7 +21,7 @@ from jupyterhub_knada.servers.override_walk import (
     not_among,
 )
 from jupyterhub_knada.teams.faults import Fault
-from jupyterhub_knada.teams.quoting import got, listed
+from jupyterhub_knada.teams.quoting import got, got_kind, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ def _volume_name(name: Any) -> Fault | None:
     if isinstance(name, str) and _VOLUME_NAME.fullmatch(name):
         return None
     rule = "a text of lower-case letters, digits and '-', at most 63"
-    message = f"not the name of a volume {got(name)}"
+    message = f"not the name of a volume {got_kind(name)}"
     return Fault(Code.BAD_OVERRIDE, message, rule, "write for example 'scratch'")
 
 
@@ -72,11 +72,11 @@ def check_volume_mounts(_: str, value: Any) -> Iterable[Fault]:
 
 def _mount_path(path: Any) -> Fault | None:
     if not isinstance(path, str) or not _PLAIN_PATH.fullmatch(path):
-        message = f"not a path to mount at {got(path)}"
+        message = f"not a path to mount at {got_kind(path)}"
         rule = f"an absolute path without '..', '//', ':' or braces, apart from the home at {HOME_PATH}"
         return Fault(Code.OWNED_OVERRIDE, message, rule, "write it plainly, for example '/scratch'")
     if _meet(path, HOME_PATH):
-        message = f"a mount over the home {got(path)}"
+        message = f"a mount over the home {got_kind(path)}"
         rule = f"{HOME_PATH} is the home, and what hides part of it is gone with the server"
         return Fault(Code.OWNED_OVERRIDE, message, rule, "mount it elsewhere")
     return None
@@ -117,7 +117,7 @@ def check_laid_volumes(
     for place, mount in entries(overrides.get("volume_mounts")):
         path = field(mount, "mountPath")
         if mount is not None and (path is None or any(_meet(path, hub) for hub in paths)):
-            message = f"a mount over one of the hub's {got(path)}" if path else "a mount without a path"
+            message = f"a mount over one of the hub's {got_kind(path)}" if path else "a mount without a path"
             rule = "what the hub mounts stays as it is: nothing stands there, above it or below it"
             at = ("volume_mounts", place, "mountPath")
             faults.append(Fault(Code.OWNED_OVERRIDE, message, rule, "mount it elsewhere", at))
@@ -129,7 +129,7 @@ def _foreign_mounts(overrides: Mapping[str, Any]) -> Iterable[Fault]:
     for place, mount in entries(overrides.get("volume_mounts")):
         name = field(mount, "name")
         if mount is not None and (not isinstance(name, str) or name not in own):
-            message = f"a mount of a volume that is not the profile's {got(name)}"
+            message = f"a mount of a volume that is not the profile's {got_kind(name)}"
             rule = "a profile mounts the volumes that it brings itself"
             yield Fault(Code.OWNED_OVERRIDE, message, rule, _ASK_ADMINS, (place, "name"))
 

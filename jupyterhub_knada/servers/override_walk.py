@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams.faults import Fault
-from jupyterhub_knada.teams.quoting import got, listed, suggestion
+from jupyterhub_knada.teams.quoting import got, got_kind, listed, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,4 +61,4 @@ def not_among(key: str, allowed: Iterable[str], what: str, why: str | None = Non
 def not_a_mapping(value: Any, what: str) -> Fault:
     """Say that something is of the wrong shape."""
     rule = f"{what} is a mapping: 'key: value' lines are expected here"
-    return Fault(Code.BAD_OVERRIDE, f"not {what} {got(value)}", rule, "write them")
+    return Fault(Code.BAD_OVERRIDE, f"not {what} {got_kind(value)}", rule, "write them")

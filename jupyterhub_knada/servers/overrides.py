@@ -20,7 +20,7 @@ from jupyterhub_knada.servers.override_lengths import check_lengths
 from jupyterhub_knada.servers.override_rules import MERGED, OWNED, PASSED, SIZES
 from jupyterhub_knada.servers.override_volumes import check_own_mounts
 from jupyterhub_knada.teams.faults import Fault
-from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.quoting import got, got_kind
 from jupyterhub_knada.teams.suggestions import unknown_override
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _check_trait(name: str, value: Any) -> tuple[Fault, ...]:
         trait.validate(HasTraits(), thaw(value))  # type: ignore[attr-defined]  # every trait below Any has it
     except TraitError:
         takes = f"KubeSpawner's {name} takes {_IN_WORDS.get(trait.info(), trait.info())}"
-        return (Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got(value)}", takes, "correct it"),)
+        return (Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got_kind(value)}", takes, "correct it"),)
     return ()
 
 

@@ -126,7 +126,7 @@ _LABEL_VALUE = _named(
     63,
 )
 _ANNOTATION_VALUE = ReadBy(
-    readers.text(readers.LONGEST_TEXT, "an annotation"), _string(longest=1000, shortest=0)
+    readers.text(readers.LONGEST_TEXT, "an annotation", secret=True), _string(longest=1000, shortest=0)
 )
 _OBJECT_NAME = _named(
     names.SUBDOMAIN,
@@ -313,7 +313,12 @@ Labels = Annotated[
 ]
 Annotations = Annotated[
     Mapping[str, str | None],
-    _mapped(_check_key("an annotation", names.reserved_annotation), _ANNOTATION_VALUE, names.QUALIFIED_NAME),
+    _mapped(
+        _check_key("an annotation", names.reserved_annotation),
+        _ANNOTATION_VALUE,
+        names.QUALIFIED_NAME,
+        secret=True,
+    ),
 ]
 NodeSelector = Annotated[
     Mapping[str, str | None],

@@ -8,7 +8,7 @@ from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.image_bounds import find_image_faults, find_missing_tag
 from jupyterhub_knada.teams.images import is_image_name, parse_image
-from jupyterhub_knada.teams.quoting import got, listed, suggestion
+from jupyterhub_knada.teams.quoting import got, got_kind, listed, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,7 +88,7 @@ def check_override_images(
         if parse_image(image) is None:
             rule = "an override takes a full reference, 'registry/path:tag'"
             fault = Fault(
-                Code.BAD_IMAGE, f"not an image {got(image)}", rule, "write one, or use 'image'", full
+                Code.BAD_IMAGE, f"not an image {got_kind(image)}", rule, "write one, or use 'image'", full
             )
             yield view.tell(fault)
         else:

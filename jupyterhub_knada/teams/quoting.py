@@ -34,6 +34,11 @@ def got(value: object) -> str:
     return f"(got {quoted(value)})"
 
 
+def got_kind(value: object) -> str:
+    """Give `(got a text)` for a value that may be a secret; numbers, true, false and null are shown."""
+    return "(got a text)" if isinstance(value, str) else got(value)
+
+
 def listed(values: Iterable[str]) -> str:
     """List allowed values in a stable order: `'lab', 'notebook' or 'rstudio'`."""
     return joined([repr(value) for value in values], "or")

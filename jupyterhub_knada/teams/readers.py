@@ -53,8 +53,8 @@ def mapping(value: object, *, secret: bool = False) -> Mapping[str, Any]:
     raise told(Fault(Code.WRONG_TYPE, message, rule, "write them, indented below the key"))
 
 
-def text(longest: int, what: str) -> Reader[str]:
-    """Make a reader of a text for people, in one or more lines."""
+def text(longest: int, what: str, *, secret: bool = False) -> Reader[str]:
+    """Make a reader of a text for people, in one or more lines; `secret`: no message may show it."""
 
     def read(value: object) -> str:
         found = scalar(value)
@@ -62,7 +62,7 @@ def text(longest: int, what: str) -> Reader[str]:
             message = f"{what} of {len(found)} characters"
             raise told(Fault(Code.TEXT_TOO_LONG, message, f"at most {longest} characters", "shorten it"))
         if _CONTROL.search(found):
-            message = f"{what} with control characters {got(found)}"
+            message = f"{what} with control characters{'' if secret else f' {got(found)}'}"
             raise told(
                 Fault(Code.WRONG_TYPE, message, "only printable text is shown to people", "remove them")
             )
@@ -232,7 +232,7 @@ def image(value: object) -> str:
 
 def override(value: object) -> Mapping[str, Any]:
     """Read a free-form override: its scalars as YAML 1.2 has them, its image as `image_reference` does."""
-    found = typed(mapping(value))
+    found = typed(mapping(value, secret=True))
     if isinstance(found.get("image"), str):
         found["image"] = found["image"].strip()
     result: Mapping[str, Any] = frozen(found)
