@@ -26,6 +26,7 @@ from jupyterhub_knada.access.claims import GroupClaim, read_groups
 from jupyterhub_knada.access.hub_host import at_hub_host, describe_shared_origin, find_host_faults
 from jupyterhub_knada.access.placing import Placement, needs_new_claim, place_person
 from jupyterhub_knada.access.refusals import RefusedSignInError
+from jupyterhub_knada.access.running_servers import report_running_servers
 from jupyterhub_knada.access.sweeping import Sweep
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.teams.departures import read_departures
@@ -205,6 +206,7 @@ class KnadaAuthenticator(Authenticator):
             )
         # Read now, when nobody waits for it; problems are in the log before the first sign-in.
         snapshot = self.registry.snapshot
+        report_running_servers(self.registry, self.parent, self.log)
         teams = 1 if self.team else len(snapshot.teams) + len(snapshot.closed)
         if not self.shared_origin and (shared := describe_shared_origin(self.parent, teams)):
             self.log.warning("%s", shared)

@@ -22,7 +22,7 @@ from jupyterhub_knada.teams.variables import Variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from jupyterhub_knada.teams.model import Profile
+    from jupyterhub_knada.teams.model import Profile, TeamFile
     from jupyterhub_knada.teams.snapshots import Snapshot
 
 _MOST_ALONE: Final = 3
@@ -193,3 +193,27 @@ def summarize_problems(before: Iterable[Problem], after: Iterable[Problem]) -> I
             kind = "errors" if severity is Severity.ERROR else "warnings"
             title = problems[0].code.title
             yield severity, f"{len(problems)} {kind} {code} ({title}), for example: {problems[0]}"
+
+
+_NOT_OF_SERVERS: Final = frozenset(
+    {"users", "groups", "leads", "display_name", "description", "contact", "moved_from"}
+)
+"""Keys of a team of which a running server has nothing."""
+
+
+def teams_with_other_servers(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
+    """Give the slugs of the teams whose next server may be another than those that run, sorted."""
+    is_platform_other = before.platform != after.platform
+    return tuple(
+        slug
+        for slug in sorted(before.teams.keys() & after.teams.keys())
+        if is_platform_other or _has_other_servers(before.teams[slug].team, after.teams[slug].team)
+    )
+
+
+def _has_other_servers(old: TeamFile, new: TeamFile) -> bool:
+    return any(
+        getattr(old, name) != getattr(new, name)
+        for name in type(new).model_fields
+        if name not in _NOT_OF_SERVERS
+    )

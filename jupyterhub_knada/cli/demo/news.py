@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SECONDS: Final = 0.5
-_OF_TEAM_FILES: Final = re.compile(r"\[[A-Z] [^]]* registry:[0-9]+\] (.*)")
-"""A line of the hub's log from `teams.registry`. Source: JupyterHub 5.3-6.1, app.py `_log_format_default`."""
+_OF_TEAM_FILES: Final = re.compile(r"\[[A-Z] [^]]* (?:registry|running_servers):[0-9]+\] (.*)")
+"""A line of the hub's log from `teams.registry`, or about the servers that a change leaves as they are.
+
+Source: JupyterHub 5.3-6.1, app.py `_log_format_default`.
+"""
 
 
 async def follow_team_files(log_file: Path, show: Callable[[str], None]) -> None:
