@@ -13,7 +13,7 @@ from jupyterhub_knada.cli.demo.news import follow_team_files
 OLD = "[I 2026-12-01 05:00:00.000 JupyterHub registry:300] pensjon: added\n"
 NEW = (
     "[I 2026-12-01 05:00:01.000 JupyterHub app:1] something else\n"
-    "[I 2026-12-01 05:00:02.000 JupyterHub registry:300] pensjon: memoryLimit 4G -> 6G\n"
+    "[I 2026-12-01 05:00:02.000 jupyterhub_knada.teams.registry registry:300] pensjon: memoryLimit 4G -> 6G\n"
     "Traceback registry:300] of something\n"
 )
 
