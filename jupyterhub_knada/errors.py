@@ -120,8 +120,8 @@ class Code(Enum):
     PLATFORM_CLOSED = "KNADA-S011", "A platform file that does not hold"
     NAMESPACE_OF_HUB = "KNADA-S012", "A team whose namespace is the hub's own"
     OTHER_TEAM_RUNS = "KNADA-S013", "A server of another team is there, and one team at a time is allowed"
-
     BODY_TOO_LARGE = "KNADA-S014", "A request whose body is larger than the hub reads"
+    TEAM_STARTS_ENOUGH = "KNADA-S015", "As many servers of one team start as may at once"
 
     HUB_SETTING = "KNADA-H001", "A setting of the hub that this package cannot work with"
     CULLER_STOPPED = "KNADA-H002", "A pass of the culler that stopped nothing: it could not ask the hub"

@@ -27,7 +27,7 @@ from jupyterhub_knada.servers.raw_options import TEAM, what_json_carries
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
 from jupyterhub_knada.servers.sent_pod import refuse_environment, refuse_pod
 from jupyterhub_knada.servers.stored_options import guard_stored_options
-from jupyterhub_knada.servers.subdomains import SubdomainKubeSpawner
+from jupyterhub_knada.servers.team_starts import TeamStartsKubeSpawner
 from jupyterhub_knada.servers.traits import spawner_traits
 from jupyterhub_knada.teams.registry import open_registry
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from jupyterhub_knada.teams.snapshots import Snapshot
 
 
-class KnadaSpawner(SubdomainKubeSpawner):
+class KnadaSpawner(TeamStartsKubeSpawner):
     """Start servers of many teams, each as its team's file and the platform's say.
 
     All settings of KubeSpawner are the lowest layer; where a team or the platform says otherwise, that holds.
@@ -213,8 +213,7 @@ class KnadaSpawner(SubdomainKubeSpawner):
     def options_from_query(self, query_data: Mapping[str, Any]) -> NoReturn:
         """Select on the page what a link names; a link never starts a server.
 
-        With `configure()` JupyterHub's page never asks this: `web.spawn_handler` stands before it, as
-        JupyterHub logs a traceback here for each link.
+        With `configure()` nobody asks this: JupyterHub's page would log a traceback for each link.
 
         Raises:
             PageAskedError: always: the page is to be shown.
@@ -297,12 +296,13 @@ class KnadaSpawner(SubdomainKubeSpawner):
         """Decide as `_decide`, and whether the server may start beside those that are there.
 
         Raises:
-            StartRefusedError: the choice or the plan is refused, or the platform allows one team at a time.
+            StartRefusedError: the choice or the plan is refused, or what else of the person or team goes on.
         """
         choice, plan = self._decide(raw)
-        platform = self.snapshot.platform
-        if platform is None or platform.platform.one_team_at_a_time:
+        said = self.snapshot.platform.platform if self.snapshot.platform is not None else None
+        if said is None or said.one_team_at_a_time:
             self._refuse_second_team(plan)
+        self._refuse_crowded_team(plan, said.concurrent_starts_per_team if said is not None else None)
         return choice, plan
 
     def _read_hub_layer(self) -> HubSettings:

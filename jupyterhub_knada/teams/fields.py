@@ -187,6 +187,14 @@ GpuCount = Annotated[
     int,
     ReadBy(readers.whole(0, 64, "a number of GPUs"), {"type": "integer", "minimum": 0, "maximum": 64}),
 ]
+_MOST_STARTS = 10_000
+StartCount = Annotated[
+    int,
+    ReadBy(
+        readers.whole(1, _MOST_STARTS, "a number of starts"),
+        {"type": "integer", "minimum": 1, "maximum": _MOST_STARTS},
+    ),
+]
 Seconds = Annotated[
     int,
     ReadBy(

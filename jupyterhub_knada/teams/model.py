@@ -40,6 +40,7 @@ from jupyterhub_knada.teams.fields import (
     ServiceAccount,
     ShortText,
     Slug,
+    StartCount,
     StorageSize,
     TeamId,
     TeamNamespace,
@@ -356,6 +357,12 @@ class PlatformFile(FileModel):
         description="Whether a person's servers of two teams never run at once: they would share one address "
         "in the browser.",
         examples=[False],
+    )
+    concurrent_starts_per_team: StartCount | None = Field(
+        default=None,
+        description="How many servers of one team may start at once; without it half of the hub's "
+        "`concurrent_spawn_limit`, at least one.",
+        examples=[10],
     )
     homes_inherited_by: Slug | None = Field(
         default=None,

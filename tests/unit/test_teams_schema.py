@@ -49,6 +49,7 @@ profiles: []
 leaving: {grace: 15m, claimAge: 7d}
 homesInheritedBy: kyrre
 oneTeamAtATime: false
+concurrentStartsPerTeam: 10
 """
 TEAM = """\
 namespace: kyrre-havik-eriksen
