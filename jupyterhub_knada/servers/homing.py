@@ -24,6 +24,7 @@ from jupyterhub_knada.servers.homes import CreateClaim, choose_home, is_home_of
 from jupyterhub_knada.servers.hub_layer import HubLayer
 from jupyterhub_knada.servers.memory import ServerMemory
 from jupyterhub_knada.servers.patience import LONGEST_LOGGED, ask_patiently, name_answer, read_status
+from jupyterhub_knada.servers.refusal_log import shorten_log_of_refusals
 from jupyterhub_knada.servers.refusing import StartRefusedError
 from jupyterhub_knada.teams.departures import STATE_KEY
 
@@ -41,6 +42,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        shorten_log_of_refusals(self.log)
         self._hub_layer = HubLayer(self)
         self._is_restored = True
         self._memory = ServerMemory()

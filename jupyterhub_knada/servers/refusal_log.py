@@ -1,0 +1,58 @@
+"""One line in the hub's log for a start that is refused, and no traceback of one that failed in words.
+
+What a spawner raises for its owner is no fault of the hub's code. JupyterHub logs it all the same: a refused
+start by REST as an exception where it is raised, again where it is caught (5.x with a traceback), and once
+more by Tornado. The line of ours, `Start of … refused: …`, says it; the line of the request stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+from tornado.log import app_log, gen_log
+
+from jupyterhub_knada.servers.refusing import StartRefusedError, ToldError
+
+_SAYS_IT_AGAIN: Final = frozenset(
+    {
+        ("user", "spawn"),
+        ("pages", "_wrap_spawn_single_user"),
+        ("web", "log_exception"),
+    }
+)
+"""Module and function of a line without a traceback that has a refusal's text.
+
+Source: JupyterHub 5.3-6.1, user.py and handlers/pages.py; Tornado 6.5, web.py. Where one changes, its line is
+written again: a test has a real hub refuse a start.
+"""
+
+
+class _RefusalFilter(logging.Filter):
+    """Drops what is said again of a refused start, and the traceback of a start that failed in words."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Decide whether a line is written. Side effects: takes the traceback from it."""
+        raised = record.exc_info[1] if record.exc_info else None
+        if isinstance(raised, StartRefusedError):
+            return False
+        if isinstance(raised, ToldError):
+            # JupyterHub 6 has none of an HTTPError either (user.py `spawn`).
+            record.exc_info = None
+        is_refused = isinstance(sys.exc_info()[1], StartRefusedError)
+        return not (is_refused and (record.module, record.funcName) in _SAYS_IT_AGAIN)
+
+
+_FILTER: Final = _RefusalFilter()
+
+
+def shorten_log_of_refusals(log: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+    """Have refusals written once, from now on in this process; more calls change nothing.
+
+    Args:
+        log: The hub's own, which its handlers and spawners write to; `User` writes to Tornado's.
+    """
+    own = log.logger if isinstance(log, logging.LoggerAdapter) else log
+    for logger in (own, app_log, gen_log):
+        logger.addFilter(_FILTER)
