@@ -285,14 +285,9 @@ async def test_nobody_stops_the_server_of_somebody_else(place: Place) -> None:
 
 async def test_two_teams_at_once_share_a_host_where_the_platform_allows_it(place: Place) -> None:
     """Every link leads to both servers; when both have ended, the next one has its team's host again."""
-    platform = place.hub.log_file.parent / "platform.yaml"
-    platform.write_text("oneTeamAtATime: false\n", "utf-8")
     assert (await place.start("shared", "alfa"))[0] == 201
-
-    async def is_started() -> bool:
-        return (await place.start("shared", "beta", "servers/more"))[0] == 201
-
-    await eventually(is_started)
+    await allow_two_teams(place, "shared", is_allowed=True)
+    assert (await place.start("shared", "beta", "servers/more"))[0] == 201
     host = "shared--alfa-1a.hub.localhost"
     assert await place.routes("shared") == {f"{host}/user/shared/", f"{host}/user/shared/more/"}
     await place.stop("shared")
@@ -301,8 +296,22 @@ async def test_two_teams_at_once_share_a_host_where_the_platform_allows_it(place
     await place.stop("shared", "servers/more")
     assert (await place.start("shared", "beta"))[0] == 201
     assert await place.routes("shared") == {"shared--beta-1a.hub.localhost/user/shared/"}
+    await allow_two_teams(place, "shared", is_allowed=False)
     await place.stop("shared")
-    platform.write_text("contact: somebody\n", "utf-8")
+
+
+async def allow_two_teams(place: Place, person: str, *, is_allowed: bool) -> None:
+    """Change the platform file, and wait until the start page of somebody with a server follows."""
+    platform = place.hub.log_file.parent / "platform.yaml"
+    platform.write_text("oneTeamAtATime: false\n" if is_allowed else "contact: somebody\n", "utf-8")
+    async with place.browser() as browser:
+        await sign_in(place, browser, person)
+
+        async def is_followed() -> bool:
+            async with browser.get(place.page(f"/hub/spawn/{person}/other")) as answer:
+                return ("formaction" in await answer.text()) is not is_allowed
+
+        await eventually(is_followed)
 
 
 async def test_nobody_signs_in_at_a_host_of_servers(place: Place) -> None:
