@@ -9,21 +9,31 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
+from jupyterhub_knada.cli import cli
 from jupyterhub_knada.cli import demo as demo_module
-from jupyterhub_knada.cli.demo import demo
 from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.teams.loading import load_files
 
 if TYPE_CHECKING:
     import pytest
+    from click.testing import Result
 
 SAMPLES = Path(demo_module.__file__).parent / "files"
+
+
+def run_demo(state: Path) -> Result:
+    """Run the command as people do, by the program.
+
+    A command that is run by itself keeps a help option of its own for good (click 8.1.8 and newer), and the
+    reference of commands, made in the same process, would show it.
+    """
+    return CliRunner().invoke(cli, ["demo", "--state-dir", str(state)], prog_name="jupyterhub-knada")
 
 
 def test_demo_on_another_system_says_so_and_stops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only Linux has what the embedded cluster's node is made of."""
     monkeypatch.setattr(sys, "platform", "darwin")
-    result = CliRunner().invoke(demo, ["--state-dir", str(tmp_path / "state")])
+    result = run_demo(tmp_path / "state")
     assert result.exit_code == 2
     assert "The demo runs on Linux only" in result.output
     assert not (tmp_path / "state").exists()
@@ -34,7 +44,7 @@ def test_demo_without_its_extra_names_what_to_install(
 ) -> None:
     """A plain installation has no JupyterLab; the command says which extra brings it."""
     monkeypatch.setattr(demo_module, "find_spec", lambda name: None if name == "jupyterlab" else name)
-    result = CliRunner().invoke(demo, ["--state-dir", str(tmp_path / "state")])
+    result = run_demo(tmp_path / "state")
     assert result.exit_code == 2
     assert "not installed here: jupyterlab" in " ".join(result.output.split())
     assert "jupyterhub-knada[demo]" in result.output
@@ -44,7 +54,7 @@ def test_demo_without_its_extra_names_what_to_install(
 def test_demo_in_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     """A state folder below a file is no place for state; one sentence says it, no traceback."""
     (tmp_path / "file").touch()
-    result = CliRunner().invoke(demo, ["--state-dir", str(tmp_path / "file" / "state")])
+    result = run_demo(tmp_path / "file" / "state")
     assert result.exit_code == 2
     assert "which cannot be written (Not a directory" in " ".join(result.output.split())
     assert "--state-dir" in result.output
