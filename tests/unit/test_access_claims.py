@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from jupyterhub_knada.access.claims import find_claim, read_group_claim, read_ident
 from jupyterhub_knada.errors import Code, Refusal
 
+# Small: shapes matter, and large values take a minute to make on a busy machine.
+TEXT = st.text(max_size=12)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
 )
 
 

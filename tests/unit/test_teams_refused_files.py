@@ -50,7 +50,8 @@ def filled(line: str, entry: str, end: str = "") -> str:
     [
         pytest.param(filled("x: [", "a,", "]"), id="many short entries"),
         pytest.param(filled("x: [", "{a: b},", "]"), id="many mappings"),
-        pytest.param(filled("profiles: [", "{a: b},", "]"), id="many wrong profiles"),
+        # Of some length: each is judged by itself, and forty thousand take as long as a test may.
+        pytest.param(filled("profiles: [", f"{{{'a' * 50}: b}},", "]"), id="many wrong profiles"),
         pytest.param(filled("env: {", "A: b,", "}"), id="one key again and again"),
         pytest.param(filled("x: ", "a"), id="one long text"),
         pytest.param(filled("? ", "a", "\n: b\n"), id="one long key"),
