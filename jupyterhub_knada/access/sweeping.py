@@ -266,7 +266,7 @@ class Sweep:
         user.sync_groups(build_hub_groups(standing.decision, standing.claim))  # type: ignore[no-untyped-call]
         teams = ", ".join(sorted(was_in)) or "none"
         self._app.log.warning(
-            "%s is in no team any more (was in: %s): sessions and %d tokens ended",
+            "%s is in no team any more (was in: %s): sessions ended, tokens deleted: %d",
             user.name,
             teams,
             len(ended),
