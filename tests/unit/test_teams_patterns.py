@@ -226,7 +226,7 @@ OWN_TEXTS = {name: OptionValue("a" * 200, is_unlisted=True) for name in MANY}
 def _slow_engine(monkeypatch: pytest.MonkeyPatch) -> _SlowEngine:
     engine = _SlowEngine()
     monkeypatch.setattr(regex, "compile", engine.compile)
-    monkeypatch.setattr(patterns, "perf_counter", lambda: engine.now)
+    monkeypatch.setattr(patterns, "thread_time", lambda: engine.now)
     return engine
 
 
