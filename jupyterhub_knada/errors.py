@@ -32,7 +32,7 @@ class Severity(StrEnum):
     ERROR = "error"
     """The file's team is not served (or keeps its last good version)."""
     WARNING = "warning"
-    """The file holds; somebody should look at it."""
+    """The file is served; somebody should see to it."""
 
 
 class Code(Enum):
@@ -63,14 +63,14 @@ class Code(Enum):
         "KNADA-C005",
         "Something of YAML that team files do not have, such as a tag, or aliases that repeat too much",
     )
-    FILE_EMPTY = "KNADA-C006", "A file holds no mapping"
+    FILE_EMPTY = "KNADA-C006", "A file without a mapping"
     FILE_NAME = "KNADA-C007", "A file's name cannot be a team's slug"
     UNKNOWN_KEY = "KNADA-C010", "A key that no team or platform file has"
     MISSING_KEY = "KNADA-C011", "A required key is missing"
     WRONG_TYPE = "KNADA-C012", "A value has the wrong shape"
     BAD_QUANTITY = "KNADA-C013", "Not a memory size, number of CPUs or duration"
     OUT_OF_RANGE = "KNADA-C014", "A value outside its range, or a guarantee above its limit"
-    OVER_BOUND = "KNADA-C015", "A value that passes a bound of the platform"
+    OVER_BOUND = "KNADA-C015", "A value over a bound of the platform"
     LISTED_TWICE = "KNADA-C016", "The same entry twice in one list"
     BAD_USER_NAME = "KNADA-C017", "Not a user name"
     BAD_NAME = "KNADA-C018", "Not a name that Kubernetes accepts"
@@ -83,7 +83,7 @@ class Code(Enum):
     TWO_SPELLINGS = "KNADA-C025", "One setting written in two ways"
     BAD_ENVIRONMENT = "KNADA-C026", "Not an environment variable"
     BAD_PROFILE = "KNADA-C027", "Profiles that contradict each other"
-    BAD_OVERRIDE = "KNADA-C028", "A kubespawnerOverride that KubeSpawner does not take"
+    BAD_OVERRIDE = "KNADA-C028", "A kubespawnerOverride that KubeSpawner rejects"
     OWNED_OVERRIDE = "KNADA-C029", "A kubespawnerOverride of something that this package decides"
     BAD_REGEX = "KNADA-C030", "Not a regular expression"
     CLAIMED_TWICE = "KNADA-C031", "Two team files that claim what only one team may have"
@@ -113,11 +113,11 @@ class Code(Enum):
     UNKNOWN_PROFILE = "KNADA-S004", "A profile that the team does not have"
     UNKNOWN_OPTION = "KNADA-S005", "A choice that the profile does not offer"
     NOTHING_TO_OFFER = "KNADA-S006", "Nothing that this person may start"
-    TEAM_CLOSED = "KNADA-S007", "A team whose file does not hold"
+    TEAM_CLOSED = "KNADA-S007", "A team whose file has errors"
     HOME_GONE = "KNADA-S008", "A home that was there and is gone"
     HOME_NOT_YOURS = "KNADA-S009", "A claim that belongs to another person or team"
     HOME_MOVED = "KNADA-S010", "A team that moved to another namespace or id"
-    PLATFORM_CLOSED = "KNADA-S011", "A platform file that does not hold"
+    PLATFORM_CLOSED = "KNADA-S011", "A platform file that has errors"
     NAMESPACE_OF_HUB = "KNADA-S012", "A team whose namespace is the hub's own"
     OTHER_TEAM_RUNS = "KNADA-S013", "A server of another team is there, and one team at a time is allowed"
     BODY_TOO_LARGE = "KNADA-S014", "A request whose body is larger than the hub reads"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import Final
 
+from docs.generator.markdown import code as code_block
 from docs.generator.markdown import page, section
+from jupyterhub_knada.cli.explain_code import explain
 from jupyterhub_knada.errors import Code
 
 FAMILIES: Final = {
@@ -25,6 +28,23 @@ def family_of(code: Code) -> str:
     return str(code).removeprefix("KNADA-")[0]
 
 
+def one_sentence_a_line(text: str) -> str:
+    """Break a text as the docs are written."""
+    return re.sub(r"(?<=[a-z)`]\.) (?=[A-Z`])", "\n", text)
+
+
+def _render_code(code: Code) -> str:
+    found = explain(code)
+    return section(
+        3,
+        found.code,
+        f"**{found.title}.**",
+        one_sentence_a_line(found.meaning),
+        code_block(found.example, "text"),
+        one_sentence_a_line(found.remedy),
+    )
+
+
 def render_codes() -> str:
     """Render every code under its family; the heading is the code, so that a search for it lands here."""
     families = [
@@ -32,7 +52,7 @@ def render_codes() -> str:
             2,
             FAMILIES[letter][0],
             FAMILIES[letter][1],
-            *(section(3, str(code), f"{code.title}.") for code in codes),
+            *(_render_code(code) for code in codes),
         )
         for letter, codes in groupby(sorted(Code, key=str), key=family_of)
     ]
@@ -40,6 +60,7 @@ def render_codes() -> str:
         "Error codes",
         "Every problem and every refusal ends with its code in brackets.\n"
         "A code is never given a second meaning.\n"
-        "Beside the code, a message says what is wrong, where, the rule, and what to do.",
+        "Beside the code, a message says what is wrong, where, the rule, and what to do.\n"
+        "`jupyterhub-knada explain-code CODE` shows what stands here, without a network.",
         *families,
     )

@@ -7,20 +7,21 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("check", "explain", "schema", "demo")
-"""Subcommands in the order of the help: the command `x` is `jupyterhub_knada.cli.x.x`."""
+COMMANDS = ("check", "explain", "explain-code", "schema", "demo")
+"""Subcommands in the order of the help: the command `x-y` is `jupyterhub_knada.cli.x_y.x_y`."""
 
 EPILOG = """\b
 Examples:
   jupyterhub-knada check config/             every problem of config/teams/*.yaml
   jupyterhub-knada explain config/ --user e152435
                                              what this person may start, and the pod
+  jupyterhub-knada explain-code KNADA-C023   what a code means, and what to do
   jupyterhub-knada schema team > team.json   JSON Schema for your editor
   jupyterhub-knada demo                      a hub with sample teams on this machine
 \b
 Exit codes of all commands:
   0  done; warnings do not count
-  1  something does not hold: problems in files, or a refusal
+  1  something has errors: problems in files, or a refusal
   2  wrong use: an unknown option, a folder that is not there
 """
 
@@ -44,9 +45,10 @@ class LazyGroup(click.Group):
         """Load one subcommand; None if there is none of this name. Source: click.Group.get_command."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"{__name__}.{name}"), name)
         if not isinstance(command, click.Command):  # pragma: no cover - a programming error
-            raise TypeError(f"{__name__}.{cmd_name}.{cmd_name} is no click command")
+            raise TypeError(f"{__name__}.{name}.{name} is no click command")
         return command
 
 

@@ -111,7 +111,9 @@ class HomingKubeSpawner(EnduringKubeSpawner):
 
     def _refused(self, refusal: Refusal) -> StartRefusedError:
         self.log.warning("Start of %s refused: %s", self._log_name, refusal)
-        return StartRefusedError(refusal)
+        error = StartRefusedError(refusal)
+        error.is_logged = True
+        return error
 
     async def get_pod_manifest(self) -> Any:
         """Make the pod.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _PLATFORM_CLOSED = Refusal(
     Code.PLATFORM_CLOSED,
-    "Nothing can be started here now: the platform's own file does not hold.",
+    "Nothing can be started here now: the platform's own file has errors.",
     "The administrators see what is wrong in the hub's log; try again when it is mended.",
 )
 

@@ -35,13 +35,17 @@ class _RefusalFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Decide whether a line is written. Side effects: takes the traceback from it."""
         raised = record.exc_info[1] if record.exc_info else None
-        if isinstance(raised, StartRefusedError):
+        if _is_logged(raised):
             return False
         if isinstance(raised, ToldError):
             # JupyterHub 6 has none of an HTTPError either (user.py `spawn`).
             record.exc_info = None
-        is_refused = isinstance(sys.exc_info()[1], StartRefusedError)
-        return not (is_refused and (record.module, record.funcName) in _SAYS_IT_AGAIN)
+        says_it_again = (record.module, record.funcName) in _SAYS_IT_AGAIN
+        return not (says_it_again and _is_logged(sys.exc_info()[1]))
+
+
+def _is_logged(error: BaseException | None) -> bool:
+    return isinstance(error, StartRefusedError) and error.is_logged
 
 
 _FILTER: Final = _RefusalFilter()

@@ -133,7 +133,7 @@ def _refuse(
     if snapshot.platform is None:
         return Refusal(
             Code.PLATFORM_CLOSED,
-            f"{who}, but nothing can be started here now: the platform's own file does not hold.",
+            f"{who}, but nothing can be started here now: the platform's own file has errors.",
             "The administrators see what is wrong in the hub's log; try again when it is mended.",
         )
     if closed:

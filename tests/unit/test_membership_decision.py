@@ -180,8 +180,8 @@ def test_membership_of_one_team_is_decided(
             [],
             make_snapshot(platform=None),
             Code.PLATFORM_CLOSED,
-            "You are signed in as e152435, but nothing can be started here now: the platform's own file does "
-            "not hold. The administrators see what is wrong in the hub's log; try again when it is mended. "
+            "You are signed in as e152435, but nothing can be started here now: the platform's own file has "
+            "errors. The administrators see what is wrong in the hub's log; try again when it is mended. "
             "[KNADA-S011]",
             id="the platform file is broken",
         ),
