@@ -201,11 +201,12 @@ def _settle_own_texts(options: dict[str, object]) -> None:
 def decode_query(query: Mapping[str, Any]) -> dict[str, object]:
     """Turn the arguments of a link such as `/hub/spawn?team=…&profile=…` into options. Never raises.
 
-    Empty where the link names nothing for a start: then it asks for the page (JupyterHub's own start page
-    adds `_xsrf` to its address, so that a reload after a refused form comes this way).
+    Empty where the link names nothing to select: JupyterHub's own start page adds `_xsrf` to its address, so
+    that a reload after a refused form comes this way.
 
     Args:
-        query: Argument to the list of its values. JupyterHub 6 cuts its prefix `opt-` before; 5.3 does not.
+        query: Argument to the list of its values, with JupyterHub 6's prefix `opt-` or without it. Where one
+            has it, those without are no options.
     """
     prefixed = {name.removeprefix("opt-"): value for name, value in query.items() if name.startswith("opt-")}
     return decode_form(prefixed or query)
