@@ -11,6 +11,8 @@ import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+# Without an icon of its own, a browser would ask the hub for one in the middle of a test.
+_PAGE = '<!doctype html><link rel="icon" href="data:,"><title>TEAM</title><h1>TEAM</h1>'
 _WORKER = """
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -30,7 +32,7 @@ class _Answer(BaseHTTPRequestHandler):
             "worker.js": ("text/javascript", _WORKER.replace("TEAM", team)),
             "secret": ("text/plain", f"secret of {team}"),
             "cached": ("text/plain", f"page of {team}"),
-        }.get(name, ("text/html", f"<!doctype html><title>{team}</title><h1>{team}</h1>"))
+        }.get(name, ("text/html", _PAGE.replace("TEAM", team)))
         body = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", kind)
