@@ -38,10 +38,10 @@ def test_every_handler_of_a_sign_in_is_kept_at_the_hub_host(authenticator: type[
     assert [pattern for pattern, handler, *_ in handlers if not issubclass(handler, AtHubHost)] == []
 
 
-def start_log(
+async def start_log(
     folder: Path, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], teams: int = 2, **arguments: Any
 ) -> str:
-    """Go the way of a hub's start as far as its authenticator; give what it logs."""
+    """Go the way of a hub's start as far as its authenticator, in a loop as there; give what it logs."""
     (folder / "teams").mkdir()
     for number in range(teams):
         text = f"namespace: team-{number}\nusers: [e152435]\n"
@@ -58,18 +58,20 @@ def start_log(
     return caplog.text
 
 
-def test_several_teams_without_subdomain_host_are_warned_of(
+async def test_several_teams_without_subdomain_host_are_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log of each start says what it means and what to do; the hub goes on."""
-    log = start_log(tmp_path, caplog, {})
+    log = await start_log(tmp_path, caplog, {})
     assert "2 teams share one origin with the hub" in log
     assert "set JupyterHub.subdomain_host, or say configure(shared_origin=True)" in log
 
 
-def test_subdomain_hook_of_jupyterhub_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_subdomain_hook_of_jupyterhub_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """One host for each person is not yet one for each person and team."""
-    log = start_log(tmp_path, caplog, {"subdomain_host": HOST, "subdomain_hook": "idna"})
+    log = await start_log(tmp_path, caplog, {"subdomain_host": HOST, "subdomain_hook": "idna"})
     assert "2 teams share one origin for each person" in log
 
 
@@ -88,7 +90,7 @@ def test_subdomain_hook_of_jupyterhub_is_warned_of(tmp_path: Path, caplog: pytes
         ),
     ],
 )
-def test_origins_that_are_apart_or_meant_are_not_warned_of(
+async def test_origins_that_are_apart_or_meant_are_not_warned_of(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     settings: dict[str, Any],
@@ -96,13 +98,13 @@ def test_origins_that_are_apart_or_meant_are_not_warned_of(
     arguments: dict[str, Any],
 ) -> None:
     """Nothing is logged where teams share nothing, or an admin has said that they may."""
-    assert "origin" not in start_log(tmp_path, caplog, settings, teams, **arguments)
+    assert "origin" not in await start_log(tmp_path, caplog, settings, teams, **arguments)
 
 
-def test_host_prefix_of_cookies_without_subdomain_host_is_refused(
+async def test_host_prefix_of_cookies_without_subdomain_host_is_refused(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Such cookies have the path `/`: on one host, the hub's session would go to every server."""
     told = r"^JupyterHub\.cookie_host_prefix_enabled: is True without .* \[KNADA-H001\]$"
     with pytest.raises(SystemExit, match=told):
-        start_log(tmp_path, caplog, {"cookie_host_prefix_enabled": True})
+        await start_log(tmp_path, caplog, {"cookie_host_prefix_enabled": True})
