@@ -213,8 +213,7 @@ def attack(context: BrowserContext, demo: DemoProcess) -> list[str]:
     assert page.title() == "red"
     own = page.evaluate("location.origin")
     tried = page.evaluate(ATTACK, {"hub": demo.url, "own": own})
-    done: list[str] = tried["done"]
-    return done + tried["failed"]
+    return [*tried["done"], *tried["failed"]]
 
 
 def test_page_of_a_server_reaches_neither_hub_nor_another_team(
