@@ -83,7 +83,8 @@ class EventWatch:
         watch = self._watch = self._watch or self._make()
         watch.start()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(watch.settled(), patience)
+            async with asyncio.timeout(patience):
+                await watch.settled()
             # Who asked first may have gone meanwhile, as a page that is closed.
             interest.since = interest.since or _number(watch.revision)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -22,7 +23,7 @@ from jupyterhub_knada.servers.foreign_texts import on_one_line
 from jupyterhub_knada.servers.hidden_values import HiddenValues
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 UNANSWERED: Final = (ApiException, ClientError, OSError, TimeoutError)
 """What a call to the cluster raises where it brings nothing."""
@@ -94,10 +95,12 @@ async def ask_patiently(
 
     Raises:
         ApiException, ClientError, OSError, TimeoutError: one that does not pass, or the last one.
+        CancelledError: whoever waits was cancelled, also where the call has lost that.
     """
 
     async def ask() -> _Answer:
-        return await call_off_is_unanswered(call())
+        with no_cancellation_is_lost():
+            return await call_off_is_unanswered(call())
 
     def wait(state: RetryCallState) -> float:
         error = _error_of(state)
@@ -121,6 +124,30 @@ async def ask_patiently(
         reraise=True,
     )
     return await asking(ask)
+
+
+@contextlib.contextmanager
+def no_cancellation_is_lost() -> Iterator[None]:
+    """Raise at the end of the block what somebody has cancelled in it, whatever came of its calls.
+
+    `asyncio.wait_for` of Python 3.11 gives the call's own end where both come at once, and KubeSpawner
+    deletes pods by it: whoever asks again for ever would never end, nor would the hub.
+
+    Source: https://github.com/python/cpython/issues/86296, mended in Python 3.12.
+
+    Raises:
+        CancelledError: the task was cancelled within the block.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        yield
+    except Exception:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError from None
+        raise
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 async def call_off_is_unanswered(call: Awaitable[_Answer]) -> _Answer:

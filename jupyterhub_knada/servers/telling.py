@@ -206,7 +206,8 @@ class TellingKubeSpawner(FillingKubeSpawner):
         # A tenth earlier than JupyterHub, but at most two seconds: whoever waits is told the reason.
         patience = self.start_timeout - min(2.0, self.start_timeout / 10)
         try:
-            return await asyncio.wait_for(stock, patience)
+            async with asyncio.timeout(patience):
+                return await stock
         except TimeoutError as error:
             found = self.diagnose()
             # KubeSpawner ends earlier where a call was not answered: then there is no pod of this start.

@@ -29,7 +29,11 @@ import pytest
 def test_one(backend):
     pass
 
-def test_two(backend):
+@pytest.fixture
+def prepared(backend):
+    assert backend != {broken_on!r}
+
+def test_two(backend, prepared):
     if backend == {skipped_on!r}:
         pytest.skip("not here")
 
@@ -43,14 +47,17 @@ _GROUPED = ("--dist", "loadgroup", "--no-loadscope-reorder")
 _TWO = "embedded (1.2.3): 2 passed; real (1.2.3): 2 passed"
 
 
-def _run(folder: Path, words: list[str], skipped_on: str = "", clusters: str = "") -> tuple[int, str]:
+def _run(
+    folder: Path, words: list[str], skipped_on: str = "", clusters: str = "", broken_on: str = ""
+) -> tuple[int, str]:
     """Run a suite, on two clusters if nothing else is said; give the exit code and what it wrote."""
     suite, cluster = folder / "suite", folder / "cluster"
     suite.mkdir()
     cluster.mkdir()
     (cluster / "admin.kubeconfig").touch()
     (suite / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
-    (suite / "test_it.py").write_text(_TESTS.format(skipped_on=skipped_on), encoding="utf-8")
+    tests = _TESTS.format(skipped_on=skipped_on, broken_on=broken_on)
+    (suite / "test_it.py").write_text(tests, encoding="utf-8")
     env = {**os.environ, "KNADA_TEST_CLUSTERS": clusters or f"real={cluster}", "PYTHONPATH": str(ROOT)}
     env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # loading them takes longer than the tests
     command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(folder), *words, str(suite)]
@@ -97,6 +104,14 @@ def test_account_fails_a_run_that_starts_a_cluster_twice(tmp_path: Path) -> None
     code, printed = _run(tmp_path, [*_IN_TWO, "--dist", "each"])
     assert code == 1, printed
     assert "suite: its tests on one cluster ran in several processes; --dist loadgroup keeps" in printed
+
+
+def test_account_names_no_second_process_where_a_fixture_fails(tmp_path: Path) -> None:
+    """A test that never began ran where the others did."""
+    code, printed = _run(tmp_path, [*_IN_TWO, *_GROUPED], broken_on="real")
+    told = "embedded (1.2.3): 2 passed; real (1.2.3): 1 failed, 1 passed"
+    assert (code, f"suite: {told}\n" in printed) == (1, True), printed
+    assert "several processes" not in printed
 
 
 @pytest.mark.parametrize(("variable", "name"), [("KUBECONFIG", "given"), ("KUBEBUILDER_ASSETS", "assets")])

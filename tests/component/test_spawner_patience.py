@@ -15,6 +15,7 @@ from jupyterhub_knada.servers.patience import (
     LONGEST_RETRY_AFTER,
     ask_patiently,
     is_passing,
+    is_unanswered,
     name_error,
 )
 from jupyterhub_knada.servers.refusing import ToldError
@@ -127,6 +128,60 @@ async def test_call_that_is_called_off_is_made_again() -> None:
         return answer
 
     assert await ask_patiently(call, None, lambda _: None) == "answer"
+
+
+@pytest.mark.parametrize("ticks", range(12))
+async def test_call_that_ends_as_it_is_cancelled_is_not_made_again(ticks: int) -> None:
+    """`asyncio.wait_for`, as KubeSpawner deletes pods by, loses a cancellation then (Python 3.11).
+
+    A stop that asks for ever would let the hub never end.
+    """
+
+    async def refuse() -> None:
+        await asyncio.sleep(0)
+        raise api_error(403)
+
+    async def call() -> None:
+        await asyncio.wait_for(refuse(), 3)
+
+    asking = asyncio.create_task(ask_patiently(call, None, lambda _: None, is_unanswered))
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    asking.cancel()
+    ended, _ = await asyncio.wait([asking], timeout=10)
+    asking.cancel()
+    assert ended == {asking}
+    assert asking.cancelled()
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError()], ids=["answered", "not answered"])
+async def test_cancellation_that_a_call_has_lost_ends_whoever_asks(error: Exception | None) -> None:
+    """On every Python, and whatever lost it; one that came before the call is none of its."""
+
+    async def call() -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if error is not None:
+                raise error from None
+        return "answer"
+
+    async def ask_after_a_cancellation() -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return await ask_patiently(call, None, lambda _: None)
+        return ""
+
+    asking = asyncio.create_task(ask_after_a_cancellation())
+    for _ in range(2):
+        await asyncio.sleep(0)
+        assert not asking.done()
+        asking.cancel()
+    ended, _ = await asyncio.wait([asking], timeout=10)
+    asking.cancel()
+    assert ended == {asking}
+    assert asking.cancelled()
 
 
 async def test_start_that_is_given_up_is_not_gone_on_with() -> None:

@@ -59,9 +59,13 @@ class Account:
                 if backend is not None and not _chooses(item):
                     item.user_properties += [("suite", item.path.parent.name), ("backend", backend)]
 
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Add the cluster's version, which is known by now, and the process."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Add the process, for a test that its fixtures fail, too."""
         item.user_properties.append(("worker", os.environ.get("PYTEST_XDIST_WORKER", "")))
+
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Add the cluster's version, which is known by now."""
         backend = dict(item.user_properties).get("backend")
         version = item.config.stash.get(_VERSIONS, {}).get(str(backend))
         if version is not None:

@@ -152,7 +152,8 @@ class Program:
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self.process.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.process.wait()
         except TimeoutError:
             log.warning("%s did not end within %.0f s of SIGTERM: killed", self.name, seconds)
             with suppress(ProcessLookupError):
