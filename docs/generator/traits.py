@@ -34,8 +34,12 @@ def own_traits(of: type[Configurable]) -> dict[str, TraitType[Any, Any]]:
     return {
         name: trait
         for name, trait in sorted(of.class_traits(config=True).items())
-        if trait.this_class is of or is_internal(trait.this_class)
+        if trait.this_class is of or (is_internal(trait.this_class) and not _is_shown_by_a_base(of, name))
     }
+
+
+def _is_shown_by_a_base(of: type[Configurable], name: str) -> bool:
+    return any(base in CLASSES and name in base.class_traits() for base in of.__mro__[1:])
 
 
 def is_internal(base: type | None) -> bool:

@@ -10,27 +10,17 @@ The base class says who it is; the mixin decides who may come in and keeps the p
 
 from __future__ import annotations
 
-import logging
-import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub.auth import Authenticator
 from jupyterhub.utils import maybe_future
-from tornado.web import RequestHandler
-from traitlets import Bool, Callable, List, Tuple, Type, Unicode, default
-from traitlets.config import Application
 
 from jupyterhub_knada.access.claims import GroupClaim, read_groups
-from jupyterhub_knada.access.hub_host import at_hub_host, describe_shared_origin, find_host_faults
 from jupyterhub_knada.access.placing import Placement, needs_new_claim, place_person
 from jupyterhub_knada.access.refusals import RefusedSignInError
-from jupyterhub_knada.access.running_servers import report_running_servers
-from jupyterhub_knada.access.sweeping import Sweep
+from jupyterhub_knada.access.team_files import TeamFilesAuthenticator
 from jupyterhub_knada.errors import Code, Refusal
 from jupyterhub_knada.teams.departures import read_departures
-from jupyterhub_knada.teams.registry import Registry, open_registry
 from jupyterhub_knada.teams.user_names import find_user_name_fault, normalize_user_name
 
 if TYPE_CHECKING:
@@ -39,192 +29,12 @@ if TYPE_CHECKING:
     from jupyterhub.handlers import BaseHandler
     from jupyterhub.user import User
 
-    from jupyterhub_knada.teams.snapshots import Snapshot
-
 _CONFUSED: Final = "The hub's database takes your user name for another person's."
 _CONFUSED_REMEDY: Final = "Show this to the people who run this hub: its database needs a binary collation."
 
 
-class KnadaAuthenticator(Authenticator):
+class KnadaAuthenticator(TeamFilesAuthenticator):
     """Lets in whoever is in a team, by the team files' `users` and `leads` lists and by group claims."""
-
-    teams_dir = Unicode(
-        config=True,
-        help="""
-        Folder of the team files, one YAML file a team.
-
-        A path; no default: without it nobody can sign in. Read at the start of the hub; the files in it are
-        followed while the hub runs. `configure()` sets it here and for the spawner.
-        Whoever can write there decides who may sign in.
-        Example: `c.KnadaAuthenticator.teams_dir = "/etc/knada/teams"`.
-
-        .. versionadded:: 0.1
-        """,
-    )
-    platform_file = Unicode(
-        None,
-        allow_none=True,
-        config=True,
-        help="""
-        The platform file: what holds for all teams.
-
-        A path; None (the default): there is none, and nothing is defaulted or bounded by it.
-        Read at the start of the hub; its content is followed while the hub runs.
-        Example: `c.KnadaAuthenticator.platform_file = "/etc/knada/platform/platform.yaml"`.
-
-        .. versionadded:: 0.1
-        """,
-    )
-    team = Unicode(
-        None,
-        allow_none=True,
-        config=True,
-        help="""
-        Let in the members of this team only: one hub per team from the same files.
-
-        A team's slug; None (the default): all teams. Read at the start of the hub.
-        Example: `c.KnadaAuthenticator.team = "kyrre"`.
-
-        .. versionadded:: 0.1
-        """,
-    )
-    check_override = Callable(
-        None,
-        allow_none=True,
-        config=True,
-        help="""
-        What checks `kubespawnerOverride` when team files are loaded.
-
-        A callable (`teams.loading.OverrideChecker`); None (the default): whatever the spawner hands in.
-        `configure()` sets it, so that the first load of the files is a checked one. Read at the start.
-        Example: not meant to be set by hand.
-
-        .. versionadded:: 0.1
-        """,
-    )
-    hub_handlers = List(
-        Tuple(Unicode(), Type(klass=RequestHandler)),
-        config=True,
-        help="""
-        What the hub answers with pages and endpoints of this package, before it asks its own.
-
-        A list of (pattern of the path below `/hub`, handler class); the default is empty, as this class knows
-        no pages. `configure()` sets it. Read at the start of the hub. What keeps links from starting servers
-        is in it: without it the hub's own pages answer.
-        Example: not meant to be set by hand.
-
-        .. versionadded:: 0.1
-        """,
-    )
-
-    shared_origin = Bool(
-        default_value=False,
-        config=True,
-        help="""
-        Whether several teams are meant to share an origin in people's browsers.
-
-        A boolean. The default is False: where several teams are served without `JupyterHub.subdomain_host`,
-        the hub logs a warning at each start, and goes on. True: it logs none. Read at the start of the hub.
-        It changes nothing else: with one origin, a page of one team's server can act for its visitor at the
-        hub and in the visitor's other teams.
-        Example: `c.KnadaAuthenticator.shared_origin = True`.
-
-        .. versionadded:: 0.1
-        """,
-    )
-
-    @default("manage_groups")
-    def _default_manage_groups(self) -> bool:
-        return True
-
-    @default("allow_existing_users")
-    def _default_allow_existing_users(self) -> bool:
-        return False
-
-    @default("any_allow_config")
-    def _default_any_allow_config(self) -> bool:
-        # JupyterHub warns that nobody can sign in where no allow_* is set; here the team files say who can.
-        return True
-
-    _sweep: Sweep | None = None
-
-    def now(self) -> datetime:
-        """Give the moment that claims are as old as, UTC."""
-        return datetime.now(tz=UTC)
-
-    def find_faults(self) -> list[str]:
-        """Give what is wrong with the settings, as `setting: what; rule; remedy`; override to add to it."""
-        faults = []
-        if not self.teams_dir:
-            faults.append("teams_dir: is not set; it says where the team files are; call configure()")
-        faults += [
-            f"{name}: is True; the team files decide who may sign in; remove it, and list people there"
-            for name in ("allow_all", "allow_existing_users")
-            if getattr(self, name)
-        ]
-        if not self.manage_groups:
-            faults.append("manage_groups: is False; groups say who is in which team; remove it")
-        if not set(self.hub_handlers) <= {tuple(entry[:2]) for entry in self.get_handlers(self.parent)}:
-            faults.append("get_handlers: leaves out those of this package; call super().get_handlers(app)")
-        return faults
-
-    def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
-        """Put `hub_handlers` before those of the base class, which then sign in at the hub's own host only.
-
-        Source: JupyterHub 5.3-6.1 app.py `init_handlers`: an authenticator's handlers come before the hub's
-        own, `extra_handlers` after them; the first whose pattern matches answers.
-        """
-        self._sweep_where_it_runs(app)
-        return [*self.hub_handlers, *at_hub_host(super().get_handlers(app))]  # type: ignore[no-untyped-call]
-
-    def _sweep_where_it_runs(self, app: Any) -> None:
-        """Begin the sweep in a hub that starts; JupyterHub's other commands ask for no handlers."""
-        if isinstance(app, Application) and self._sweep is None:
-            self._sweep = Sweep(app, self.registry, self.now, self.team or None)
-            self._sweep.start()
-
-    def check_allow_config(self) -> None:
-        """End the start of a hub whose settings cannot work and say why; else load the team files.
-
-        Raises:
-            SystemExit: As JupyterHub itself ends such a start; an exception would add a page of traceback.
-
-        Source: JupyterHub 5.0 auth.py; called once by `JupyterHub.init_users`.
-        """
-        super().check_allow_config()  # type: ignore[no-untyped-call]
-        own = [f"{type(self).__name__}.{fault}" for fault in self.find_faults()]
-        if faults := [*own, *find_host_faults(self.parent)]:
-            sys.exit("\n".join(f"{fault}. [{Code.HUB_SETTING}]" for fault in faults))
-        if self.parent is not None:
-            # Into the hub's log, as JupyterHub does with tornado's (app.py `init_logging`).
-            package_log = logging.getLogger("jupyterhub_knada")
-            package_log.parent, package_log.level = self.log, self.log.level
-        if self.allowed_users - self.admin_users:
-            self.log.warning(
-                "%s.allowed_users lets nobody in and keeps nobody out: the team files decide",
-                type(self).__name__,
-            )
-        # Read now, when nobody waits for it; problems are in the log before the first sign-in.
-        snapshot = self.registry.snapshot
-        report_running_servers(self.registry, self.parent, self.log)
-        teams = 1 if self.team else len(snapshot.teams) + len(snapshot.closed)
-        if not self.shared_origin and (shared := describe_shared_origin(self.parent, teams)):
-            self.log.warning("%s", shared)
-
-    @property
-    def registry(self) -> Registry:
-        """The process's one registry of these team files."""
-        return open_registry(
-            self.teams_dir,
-            self.platform_file or None,
-            check_override=self.check_override,
-            team=self.team or None,
-        )
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The team files as they hold now."""
-        return self.registry.snapshot
 
     def normalize_username(self, username: str) -> str:
         """Give the name under which the hub knows somebody: A-Z as a-z, then `username_map`.
