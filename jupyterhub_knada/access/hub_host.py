@@ -7,6 +7,7 @@ hub for anything, and read the password as it is typed.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -51,7 +52,8 @@ def at_hub_host(handlers: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return found
 
 
-def _guarded(cls: Any) -> type:
+@cache
+def _guarded(cls: type) -> type:
     return type(cls.__name__, (AtHubHost, cls), {"__doc__": cls.__doc__})
 
 

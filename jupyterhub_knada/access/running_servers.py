@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from jupyterhub_knada.access.loop_calls import on_this_loop
 from jupyterhub_knada.teams.changes import teams_with_other_servers
 
 if TYPE_CHECKING:
@@ -24,31 +23,27 @@ def report_running_servers(registry: Registry, hub: Any, log: logging.Logger) ->
 
     Args:
         registry: Tells of each new state of the files.
-        hub: Has the users, each with spawners (`JupyterHub.users`, 5.3-6.1); None: there is no hub.
+        hub: Has the users, each with spawners (`JupyterHub.users`, 5.3-6.1).
         log: The hub's.
 
     Returns:
         What ends it.
     """
-    if hub is None:
-        return lambda: None
-    loop = asyncio.get_running_loop()
     last = registry.snapshot
 
-    def compare(after: Snapshot) -> None:
-        nonlocal last
-        before, last = last, after
-        slugs = teams_with_other_servers(before, after)
-        if slugs:
-            with suppress(RuntimeError):  # The hub ends, and its loop is closed.
-                loop.call_soon_threadsafe(count, slugs)
-
+    @on_this_loop
     def count(slugs: tuple[str, ...]) -> None:
         running = count_running(spawner for user in hub.users.values() for spawner in user.spawners.values())
         for slug in slugs:
             if number := running[slug]:
                 what = "server keeps what it was" if number == 1 else "servers keep what they were"
                 log.info("%s: %d %s started with", slug, number, what)
+
+    def compare(after: Snapshot) -> None:
+        nonlocal last
+        before, last = last, after
+        if slugs := teams_with_other_servers(before, after):
+            count(slugs)
 
     return registry.subscribe(compare)
 

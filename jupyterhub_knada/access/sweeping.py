@@ -7,6 +7,7 @@ change of the files, when a grace ends, and once a minute. Every rule is in `lea
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -22,6 +23,7 @@ from jupyterhub_knada.access.leaving import (
     is_in_no_team,
     judge_person,
 )
+from jupyterhub_knada.access.loop_calls import on_this_loop
 from jupyterhub_knada.access.named_groups import NamedGroups
 from jupyterhub_knada.teams.hub_groups import build_hub_groups, read_teams
 from jupyterhub_knada.teams.quantities import format_duration
@@ -79,30 +81,39 @@ class Sweep:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to sweep, until the event loop ends."""
-        loop = asyncio.get_running_loop()
+        """Begin to sweep once the hub has its users, until the event loop ends.
 
-        def on_change(_: Snapshot) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._changed.set)
+        A timer, as `jupyterhub token` ends its loop at once: a task would be reported as left behind.
+        """
+        changed = on_this_loop(self._changed.set)
+        self._registry.subscribe(lambda _: changed())
+        self._begin_later()
 
-        self._registry.subscribe(on_change)
-        self._task = loop.create_task(self._run())
+    def _begin_later(self) -> None:
+        asyncio.get_running_loop().call_later(_AGAIN.total_seconds(), self._begin)
+
+    def _begin(self) -> None:
+        """Begin where the hub knows which servers run: who has left keeps what those need.
+
+        Source: JupyterHub 5.3-6.1 app.py `initialize`: from where the settings get `users` until all servers
+        of the database are known as active, nothing else runs in the loop.
+        """
+        if "users" in self._app.tornado_settings:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        else:
+            self._begin_later()
 
     async def _run(self) -> None:
-        pause = _AGAIN
         while True:
-            try:
-                async with asyncio.timeout(pause.total_seconds()):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
             self._changed.clear()
             try:
                 pause = await self.sweep()
             except Exception:  # the edge of the task: the next sweep is a new chance
                 self._app.log.exception("The sweep for people who have left failed")
                 pause = INTERVAL
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause.total_seconds()):
+                    await self._changed.wait()
 
     async def sweep(self) -> timedelta:
         """Look at everybody once; say after how long to look again.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from jupyterhub.auth import Authenticator
 from tornado.web import RequestHandler
 from traitlets import Bool, Callable, List, Tuple, Type, Unicode, default
-from traitlets.config import Application
 
 from jupyterhub_knada.access.hub_host import at_hub_host, describe_shared_origin, find_host_faults
 from jupyterhub_knada.access.running_servers import report_running_servers
@@ -151,22 +150,19 @@ class TeamFilesAuthenticator(Authenticator):
         Source: JupyterHub 5.3-6.1 app.py `init_handlers`: an authenticator's handlers come before the hub's
         own, `extra_handlers` after them; the first whose pattern matches answers.
         """
-        self._sweep_where_it_runs(app)
         return [*self.hub_handlers, *at_hub_host(super().get_handlers(app))]  # type: ignore[no-untyped-call]
 
-    def _sweep_where_it_runs(self, app: Any) -> None:
-        """Begin the sweep in a hub that starts; JupyterHub's other commands ask for no handlers."""
-        if isinstance(app, Application) and self._sweep is None:
-            self._sweep = Sweep(app, self.registry, self.now, self.team or None)
-            self._sweep.start()
-
     def check_allow_config(self) -> None:
-        """End the start of a hub whose settings cannot work and say why; else load the team files.
+        """End the start of a hub whose settings cannot work and say why; else load and follow the team files.
+
+        Side effects: from then on changes of the files are logged with what runs on, and people who leave
+        are swept out; both on the event loop that this is called in.
 
         Raises:
             SystemExit: As JupyterHub itself ends such a start; an exception would add a page of traceback.
 
-        Source: JupyterHub 5.0 auth.py; called once by `JupyterHub.init_users`.
+        Source: JupyterHub 5.3-6.1 app.py: called once by `init_users`, in the hub's event loop; that of
+        `jupyterhub token` ends right after it.
         """
         super().check_allow_config()  # type: ignore[no-untyped-call]
         own = [f"{type(self).__name__}.{fault}" for fault in self.find_faults()]
@@ -183,10 +179,13 @@ class TeamFilesAuthenticator(Authenticator):
             )
         # Read now, when nobody waits for it; problems are in the log before the first sign-in.
         snapshot = self.registry.snapshot
-        report_running_servers(self.registry, self.parent, self.log)
         teams = 1 if self.team else len(snapshot.teams) + len(snapshot.closed)
         if not self.shared_origin and (shared := describe_shared_origin(self.parent, teams)):
             self.log.warning("%s", shared)
+        if self.parent is not None:
+            report_running_servers(self.registry, self.parent, self.log)
+            self._sweep = Sweep(self.parent, self.registry, self.now, self.team or None)
+            self._sweep.start()
 
     @property
     def registry(self) -> Registry:

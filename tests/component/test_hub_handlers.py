@@ -78,19 +78,35 @@ async def test_authenticator_that_leaves_our_handlers_out_ends_the_start(tmp_pat
     (tmp_path / "teams").mkdir()
     forgetful = CONFIG.replace(", *super().get_handlers(app)", "")
     (tmp_path / "config.py").write_text("c = get_config()\nc.JupyterHub.db_url = 'sqlite://'\n" + forgetful)
+    code, _, errors = await run(tmp_path)
+    assert code == 1
+    assert "Mine.get_handlers: leaves out those of this package; call super().get_handlers(app)" in errors
+    assert "Traceback" not in errors
+
+
+async def test_token_of_the_command_line_leaves_nothing_behind(tmp_path: Path) -> None:
+    """`jupyterhub token` reads the team files as a hub does, and ends: nobody follows them there."""
+    (tmp_path / "teams").mkdir()
+    (tmp_path / "config.py").write_text("c = get_config()\n" + CONFIG + "c.Mine.admin_users = {'root'}\n")
+    code, output, errors = await run(tmp_path, "token", "root")
+    assert (code, len(output.split())) == (0, 1)
+    assert "Traceback" not in errors
+    assert "Task was destroyed" not in errors
+
+
+async def run(folder: Path, *command: str) -> tuple[int | None, str, str]:
+    """Run JupyterHub to its end; give its exit code, what it prints, and what it logs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "jupyterhub",
+        *command,
         "-f",
         "config.py",
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, output = await process.communicate()
-    assert process.returncode == 1
-    assert "Mine.get_handlers: leaves out those of this package; call super().get_handlers(app)" in (
-        output.decode()
-    )
-    assert "Traceback" not in output.decode()
+    output, errors = await process.communicate()
+    return process.returncode, output.decode(), errors.decode()

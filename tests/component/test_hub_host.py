@@ -38,6 +38,18 @@ def test_every_handler_of_a_sign_in_is_kept_at_the_hub_host(authenticator: type[
     assert [pattern for pattern, handler, *_ in handlers if not issubclass(handler, AtHubHost)] == []
 
 
+def test_handlers_are_asked_for_without_a_hub_that_starts(tmp_path: Path) -> None:
+    """Asking twice gives the same, and begins nothing: there is no event loop that anything could run in."""
+    (tmp_path / "teams").mkdir()
+    c = Config()
+    configure(c, teams_dir=tmp_path / "teams", authenticator=Mine, culler=False)
+    hub = JupyterHub(config=c)
+    authenticator = Mine(config=c, parent=hub)  # type: ignore[no-untyped-call]
+    handlers = authenticator.get_handlers(hub)
+    assert authenticator.find_faults() == []
+    assert authenticator.get_handlers(hub) == handlers
+
+
 async def start_log(
     folder: Path, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], teams: int = 2, **arguments: Any
 ) -> str:

@@ -19,6 +19,7 @@ from jupyterhub_knada.access.named_groups import NamedGroups
 from jupyterhub_knada.access.sweeping import INTERVAL, Sweep
 from jupyterhub_knada.teams.registry import Registry
 from tests.support.team_files import write_files
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,6 +119,24 @@ def place(tmp_path: Path) -> Iterator[Place]:
     yield Place(tmp_path, app, Registry(tmp_path / "teams", tmp_path / "platform.yaml"))
     db.close()
     db.get_bind().dispose()
+
+
+async def test_sweep_begins_when_the_hub_knows_which_servers_run(place: Place) -> None:
+    """Before, all servers of its database would be stopped ones, and their tokens ended."""
+    gone = place.add("gone", "alfa")
+    place.app.tornado_settings = {"slow_spawn_timeout": 10}
+    place.sweep._begin()
+    await asyncio.sleep(0)
+    assert place.tokens(gone) == ["own"]
+    place.app.tornado_settings["users"] = place.app.users
+    place.sweep._begin()
+    assert place.sweep._task is not None
+
+    async def is_ended() -> bool:
+        return not place.tokens(gone)
+
+    await eventually(is_ended)
+    place.sweep._task.cancel()
 
 
 async def test_tokens_end_of_people_in_no_team_and_of_nobody_else(
