@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from jupyterhub.apihandlers.shares import ServerShareAPIHandler, ServerShareCodeAPIHandler
+from jupyterhub.apihandlers.shares import default_handlers as handlers_of_shares
 from jupyterhub.apihandlers.users import (
     ActivityAPIHandler,
     UserServerAPIHandler,
@@ -163,13 +165,23 @@ def _bounded(handler: type[BaseHandler]) -> type[BaseHandler]:
     return type(handler.__name__, (BoundedBodyHandler, handler), {"__module__": handler.__module__})
 
 
+_REACHED_BY_MEMBERS: Final = (
+    UserServerAPIHandler,
+    UserTokenListAPIHandler,
+    ActivityAPIHandler,
+    ServerShareAPIHandler,
+    ServerShareCodeAPIHandler,
+)
 BOUNDED_HANDLERS: Final[tuple[tuple[str, type[BaseHandler]], ...]] = tuple(
     (pattern, _bounded(handler))
-    for pattern, handler, *_ in handlers_of_users
-    if handler in (UserServerAPIHandler, UserTokenListAPIHandler, ActivityAPIHandler)
+    for pattern, handler, *_ in (*handlers_of_users, *handlers_of_shares)
+    if handler in _REACHED_BY_MEMBERS
 )
-"""The hub's own endpoints that keep what a person without further rights sends: start options of servers
-(POST; PUT and PATCH since JupyterHub 6), notes of tokens, activity. Patterns and handlers are the hub's.
+"""The hub's own endpoints that decode what a person who is no admin sends, or a person's server: start
+options of servers (POST; PUT and PATCH since JupyterHub 6), notes of tokens, activity; and shares of servers,
+where an admin's role lets people share. Patterns and handlers are the hub's.
 
-Source: `jupyterhub.apihandlers.users.default_handlers`, JupyterHub 5.3-6.1.
+All others ask for a scope that only admins and services have, before they read the body as JSON.
+
+Source: `default_handlers` of `jupyterhub.apihandlers.users` and `.shares`, JupyterHub 5.3-6.1.
 """

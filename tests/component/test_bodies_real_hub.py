@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+from itertools import product
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -11,8 +13,10 @@ import aiohttp
 import jupyterhub
 import pytest
 import pytest_asyncio
+from jupyterhub.apihandlers import default_handlers as api_handlers
 
 from jupyterhub_knada.servers.raw_options import MAX_TOTAL_LENGTH
+from jupyterhub_knada.web.bodies import BOUNDED_HANDLERS
 from jupyterhub_knada.web.forms import MOST_BYTES
 from tests.support.hub_on_cluster import sign_in
 from tests.support.kubeconfigs import NO_CLUSTER
@@ -28,6 +32,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 IS_6 = jupyterhub.version_info >= (6,)
 MIB = 1024 * 1024
+CONFIG = """
+c.JupyterHub.allow_named_servers = True
+# As JupyterHub's guide to sharing lets everybody share their servers.
+may_share = ["self", "shares!user", "read:users:name", "read:groups:name"]
+c.JupyterHub.load_roles.append({"name": "user", "scopes": may_share})
+"""
 AUTHORIZED = {"Authorization": f"token {API_TOKEN}", "Content-Type": "application/json"}
 SENTENCE = (
     f"The body of this request has more than {MAX_TOTAL_LENGTH} bytes. Send only what the request needs; a "
@@ -44,6 +54,9 @@ PATHS = {
     "DELETE server": ("DELETE", "/users/anna/server"),
     "POST token": ("POST", "/users/anna/tokens"),
     "POST activity": ("POST", "/users/anna/activity"),
+    "POST share": ("POST", "/shares/anna/"),
+    "PATCH share of a named server": ("PATCH", "/shares/anna/second"),
+    "POST share code": ("POST", "/share-codes/anna/"),
 }
 
 
@@ -53,7 +66,7 @@ async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RealHub
     folder = tmp_path_factory.mktemp("hub")
     write_files(folder, "project: knada-gcp\n", kyrre="namespace: kyrre\nusers: [anna]\n")
     (folder / "kubeconfig").write_text(NO_CLUSTER)
-    config = config_of(port=1) + "c.JupyterHub.allow_named_servers = True\n"
+    config = config_of(port=1) + CONFIG
     async with running_hub(folder, config, environment={"KUBECONFIG": str(folder / "kubeconfig")}) as hub:
         await hub.api("/users/anna", method="POST")
         yield hub
@@ -108,6 +121,19 @@ async def test_body_in_chunks_is_refused_once_it_is_too_much(hub: RealHub, path:
         assert await answers_another(connection)
     assert await stored(hub) == before
     assert "[]," not in hub.log
+
+
+async def test_every_endpoint_that_decodes_what_a_member_sends_has_the_bound(hub: RealHub) -> None:
+    """A member gets a body that is no JSON as far as the decoder there only: others refuse it unread."""
+    _, token = await hub.api("/users/anna/tokens", method="POST", body={"note": "of a member"})
+    headers = {"Authorization": f"token {token['token']}", "Content-Type": "application/json"}
+    decoded = set()
+    for (pattern, handler, *_), method in product(api_handlers, ("POST", "PUT", "PATCH", "DELETE")):
+        address = hub.url + "/hub" + re.sub(r"\(\[\^/\][+*]\)", "anna", pattern)
+        async with hub.session.request(method, address, data=b"no JSON", headers=headers) as answer:
+            if "Invalid JSON" in await answer.text():
+                decoded.add(handler.__name__)
+    assert decoded == {handler.__name__ for _, handler in BOUNDED_HANDLERS}
 
 
 async def test_client_that_asks_before_it_sends_is_told_not_to(hub: RealHub) -> None:
