@@ -24,7 +24,7 @@ from jupyterhub_knada.servers.homes import CreateClaim, choose_home, is_home_of
 from jupyterhub_knada.servers.hub_layer import HubLayer
 from jupyterhub_knada.servers.memory import ServerMemory
 from jupyterhub_knada.servers.patience import LONGEST_LOGGED, ask_patiently, name_answer, read_status
-from jupyterhub_knada.servers.refusal_log import shorten_log_of_refusals
+from jupyterhub_knada.servers.refusal_log import log_refusal, shorten_log_of_refusals
 from jupyterhub_knada.servers.refusing import StartRefusedError
 from jupyterhub_knada.teams.departures import STATE_KEY
 
@@ -110,9 +110,8 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         )
 
     def _refused(self, refusal: Refusal) -> StartRefusedError:
-        self.log.warning("Start of %s refused: %s", self._log_name, refusal)
         error = StartRefusedError(refusal)
-        error.is_logged = True
+        log_refusal(self.log, self._log_name, error)
         return error
 
     async def get_pod_manifest(self) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from typing import Final
+from weakref import WeakSet
 
 from tornado.log import app_log, gen_log
 
@@ -29,6 +30,22 @@ written again: a test has a real hub refuse a start.
 """
 
 
+_LOGGED: Final[WeakSet[StartRefusedError]] = WeakSet()
+"""Refusals that have their line, for as long as anybody has them."""
+
+
+def log_refusal(log: logging.Logger, who: str, error: StartRefusedError) -> None:
+    """Write the one line of a refused start; what the hub's own code writes of it is dropped from then on.
+
+    Args:
+        log: The spawner's.
+        who: The server, as the hub's log names it.
+        error: To be raised next.
+    """
+    log.warning("Start of %s refused: %s", who, error.refusal)
+    _LOGGED.add(error)
+
+
 class _RefusalFilter(logging.Filter):
     """Drops what is said again of a refused start, and the traceback of a start that failed in words."""
 
@@ -37,15 +54,22 @@ class _RefusalFilter(logging.Filter):
         raised = record.exc_info[1] if record.exc_info else None
         if _is_logged(raised):
             return False
-        if isinstance(raised, ToldError):
-            # JupyterHub 6 has none of an HTTPError either (user.py `spawn`).
+        if raised is None or isinstance(raised, ToldError):
+            # JupyterHub 6 has none of an HTTPError either (user.py `spawn`). 5.3 writes one of nothing where
+            # a form's start has failed (pages.py `_wrap_spawn_single_user`).
             record.exc_info = None
-        says_it_again = (record.module, record.funcName) in _SAYS_IT_AGAIN
-        return not (says_it_again and _is_logged(sys.exc_info()[1]))
+        if (record.module, record.funcName) not in _SAYS_IT_AGAIN:
+            return True
+        return not (_is_logged(sys.exc_info()[1]) or _says_what_is_logged(record.getMessage()))
 
 
 def _is_logged(error: BaseException | None) -> bool:
-    return isinstance(error, StartRefusedError) and error.is_logged
+    return isinstance(error, StartRefusedError) and error in _LOGGED
+
+
+def _says_what_is_logged(message: str) -> bool:
+    """Say whether a line ends with a refusal: a start by form is waited for, and its exception then read."""
+    return any(message.endswith(str(error)) for error in _LOGGED)
 
 
 _FILTER: Final = _RefusalFilter()

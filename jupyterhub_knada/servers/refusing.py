@@ -33,9 +33,6 @@ class StartRefusedError(ToldError):
     refused before the spawn, which is where failures are counted.
     """
 
-    is_logged = False
-    """Whoever raises it has written it into the hub's log; see `refusal_log`."""
-
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.status, str(refusal))
         self.refusal = refusal

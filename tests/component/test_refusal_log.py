@@ -31,7 +31,27 @@ c.KubeSpawner.namespace = "hub"
 c.KubeSpawner.start_timeout = 2
 c.KubeSpawner.consecutive_failure_limit = 0
 """
-TEAM = "namespace: team-alfa\nusers: [rest, form, late, cluster]\nstorage: {none: true}\n"
+ALFA = """
+namespace: team-alfa
+users: [rest, form, late, cluster]
+storage: {none: true}
+profiles:
+  - {slug: small, displayName: Small}
+  - slug: choose
+    displayName: Choose
+    options: {size: {choices: {s: {kubespawnerOverride: {mem_limit: 1G}}}}}
+"""
+BETA = "namespace: nowhere\nusers: [form, cluster]\nstorage: {none: true}\n"
+GAMMA = "namespace: team-gamma\nusers: [form]\n"
+SOMEBODYS_HOME = {
+    "metadata": {
+        "name": "home-form--gamma",
+        "labels": {"knada.nav.no/team": "gamma", "knada.nav.no/user": "somebody"},
+        "annotations": {"knada.nav.no/team": "gamma", "knada.nav.no/user": "somebody"},
+    },
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+"""A claim of the name that the home of `form` would get."""
 WRONG = {"team": "alfa", "profile": "gone"}
 
 
@@ -46,11 +66,12 @@ class Logged(NamedTuple):
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RealHub]:
     """A hub whose cluster has no machine, and no namespace for one of the teams."""
     folder = tmp_path_factory.mktemp("hub")
-    write_files(folder, alfa=TEAM, beta="namespace: nowhere\nusers: [cluster]\nstorage: {none: true}\n")
+    write_files(folder, alfa=ALFA, beta=BETA, gamma=GAMMA)
     async with local_cluster(folder) as cluster:
-        for namespace in ("hub", "team-alfa"):
+        for namespace in ("hub", "team-alfa", "team-gamma"):
             body = {"metadata": {"name": namespace, "labels": {"team-namespace": "true"}}}
             await cluster.client.create(object_path("v1", "namespaces"), body)
+        await cluster.client.create(object_path("v1", "persistentvolumeclaims", "team-gamma"), SOMEBODYS_HOME)
         async with running_hub(
             folder, CONFIG, environment={"KUBECONFIG": str(cluster.kubeconfig)}
         ) as running:
@@ -84,8 +105,8 @@ async def test_refused_start_by_rest_is_one_line(hub: RealHub) -> None:
     assert "Start of rest refused: Team 'alfa' has no profile 'gone'." in logged.lines[0]
 
 
-async def test_refused_start_by_form_is_one_line(hub: RealHub) -> None:
-    """The page comes back; nothing went wrong in the hub."""
+async def submit(hub: RealHub, fields: dict[str, str]) -> tuple[str, list[str]]:
+    """Send the start page's form; give the page that comes back, and what is logged of it."""
     async with hub.browser() as browser:
         _, page = await browser.open("/hub/login")
         xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page)
@@ -97,12 +118,36 @@ async def test_refused_start_by_form_is_one_line(hub: RealHub) -> None:
         xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page) or re.search(r"_xsrf=([^\"&]+)", page)
         assert xsrf is not None
         before = len(hub.log)
-        form = {"team": "alfa", "profile:alfa": "gone", "_xsrf": xsrf[1]}
-        async with browser.session.post(f"{hub.url}/hub/spawn", data=form) as answer:
-            assert "KNADA-S004" in await answer.text()
-    lines = await written(hub, before, "POST /hub/spawn (form@")
-    assert [line for line in lines if "Start of form refused: Team 'alfa'" not in line] == []
+        async with browser.session.post(f"{hub.url}/hub/spawn", data=fields | {"_xsrf": xsrf[1]}) as answer:
+            page = await answer.text()
+    return page, await written(hub, before, "POST /hub/spawn (form@")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        pytest.param({"team": "alfa", "profile:alfa": "gone"}, "KNADA-S004", id="profile"),
+        pytest.param(
+            {"team": "alfa", "profile:alfa": "choose", "size:alfa:choose": "xl"}, "KNADA-S005", id="choice"
+        ),
+        pytest.param({"team": "omega"}, "KNADA-S002", id="team"),
+        pytest.param({"team": "alfa", "profile:alfa": "y" * 2000}, "KNADA-S001", id="size"),
+        pytest.param({"team": "gamma"}, "KNADA-S009", id="home"),
+    ],
+)
+async def test_refused_start_by_form_is_one_line(hub: RealHub, fields: dict[str, str], code: str) -> None:
+    """The page comes back; nothing went wrong in the hub."""
+    page, lines = await submit(hub, fields)
+    assert code in page
+    assert [line for line in lines if "Start of form refused: " not in line] == []
     assert len(lines) == 1
+
+
+async def test_start_by_form_that_the_cluster_rejects_has_no_traceback(hub: RealHub) -> None:
+    """As by REST: what is told in words needs none."""
+    _, lines = await submit(hub, {"team": "beta"})
+    assert any("Pod nowhere/jupyter-form of form refused: 404" in line for line in lines)
+    assert [line for line in lines if "Traceback" in line or line.startswith(" ")] == []
 
 
 async def test_start_that_the_cluster_rejects_has_no_traceback(hub: RealHub) -> None:
