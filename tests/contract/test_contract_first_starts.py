@@ -50,11 +50,12 @@ REFUSALS: Final[dict[str, tuple[Json, int, str]]] = {
     "several": ({}, 400, "KNADA-S003"),
     "plan": ({"team": "own"}, 409, "KNADA-S012"),
     "home": ({"team": "kyrre"}, 409, "KNADA-S009"),
+    "crowded": ({"team": "kyrre"}, 429, "KNADA-S015"),
 }
 """By the person who asks: the options, the status, and the code of the refusal."""
 KYRRE: Final = """\
 namespace: {namespace}
-users: [profile, team, option, shape, size, several, home, stuck]
+users: [profile, team, option, shape, size, several, home, crowded, waits, stuck]
 profiles:
   - {{slug: small, displayName: Small, default: true}}
   - slug: choose
@@ -77,6 +78,11 @@ async def pre_spawn_start(authenticator, user, spawner):
     if spawner.user_options.get("wait"):
         await asyncio.Event().wait()
 
+async def pre_spawn_hook(spawner):
+    if spawner.user.name == "waits":
+        await asyncio.Event().wait()
+
+c.KubeSpawner.pre_spawn_hook = pre_spawn_hook
 from jupyterhub_knada import KnadaDemoAuthenticator
 KnadaDemoAuthenticator.pre_spawn_start = pre_spawn_start
 """
@@ -141,13 +147,14 @@ async def place(
             await until_it_holds(hub, right, namespace)
         await _add_foreign_home(api, namespace)
         own_team = f"namespace: {namespace}-hub\nusers: [plan, several]\n"
-        write_files(folder, "project: knada-gcp\n", kyrre=KYRRE.format(namespace=namespace), own=own_team)
+        platform = "project: knada-gcp\nconcurrentStartsPerTeam: 1\n"
+        write_files(folder, platform, kyrre=KYRRE.format(namespace=namespace), own=own_team)
         kubeconfig = await hub_kubeconfig(backend, api, folder)
         config = config_of(port=1) + CONFIG.format(namespace=namespace, seconds=seconds)
         process = HubProcess(folder, config, session, {"KUBECONFIG": str(kubeconfig)})
         try:
             await process.start()
-            for name in (*REFUSALS, "stuck"):
+            for name in (*REFUSALS, "waits", "stuck"):
                 await process.hub.api(f"/users/{name}", method="POST")
             yield Place(process, api, namespace, seconds == 0)
         finally:
@@ -166,15 +173,34 @@ async def _add_foreign_home(api: KubernetesApi, namespace: str) -> None:
     (await api.post(path, {"metadata": meta, "spec": spec})).ok()
 
 
+@contextlib.asynccontextmanager
+async def a_start_that_goes_on(place: Place) -> AsyncIterator[None]:
+    """Have another member start a server, who then has the one place of the team."""
+    start = asyncio.create_task(place.start("waits", {"team": "kyrre"}))
+
+    async def is_accepted() -> bool:
+        # Stored as it was accepted, with the profile that was not said.
+        return "profile" in ((await place.server("waits")).get("user_options") or {})
+
+    await eventually(is_accepted)
+    yield
+    await place.process.hub.api("/users/waits/server", method="DELETE")
+    await place.is_over("waits")
+    # Tornado before 6.6 never answers a request whose start was called off.
+    start.cancel()
+    await asyncio.wait([start])
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 async def test_first_start_that_is_refused_leaves_nothing_to_stop(place: Place, name: str) -> None:
     """The owner reads why, nothing goes on afterwards, and the next start is judged like the first."""
     options, status, code = REFUSALS[name]
-    for _ in range(2):
-        answer = await place.start(name, options)
-        await place.is_over(name)
-        if not place.is_slow:
-            assert (answer[0], code in answer[1]["message"]) == (status, True)
+    async with a_start_that_goes_on(place) if name == "crowded" else contextlib.nullcontext():
+        for _ in range(2):
+            answer = await place.start(name, options)
+            await place.is_over(name)
+            if not place.is_slow:
+                assert (answer[0], code in answer[1]["message"]) == (status, True)
     assert f"[{code}]" in place.process.hub.log, place.process.hub.log
     assert await place.pods() == []
 

@@ -23,6 +23,7 @@ from jupyterhub_knada.servers.diagnosis.refusals import (
     explain_stop_refusal,
 )
 from jupyterhub_knada.servers.hub_hooks import HubFailedError
+from jupyterhub_knada.servers.start_limits import refuse_start
 from jupyterhub_knada.teams.membership import decide_memberships
 from jupyterhub_knada.teams.registry import open_registry
 from tests.support.pod_samples import SAMPLES, sample
@@ -61,6 +62,7 @@ def shown_sentences(folder: Path) -> Iterator[str]:
     for message in ("exceeded quota: x", "maximum storage usage per PersistentVolumeClaim is 1Gi"):
         yield explain_home_refusal("team-kyrre", 403, message)
     yield explain_silence()
+    yield str(refuse_start("kyrre", starting=32, limit=32))
     yield str(vars(ClaimsUnreadableError("team-kyrre", TimeoutError()))["jupyterhub_message"])
     write_files(folder, kyrre="users: [e1]\nnamespace: 5 5\n", other="namespace: b\nusers: []\ngroups: [g]\n")
     snapshot = open_registry(folder / "teams", None).snapshot
