@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub.handlers.pages import SpawnHandler
+from jupyterhub.scopes import needs_scope
+from jupyterhub.utils import maybe_future
 from tornado.escape import xhtml_escape
 from tornado.httputil import HTTPInputError, parse_body_arguments
-from tornado.web import HTTPError
+from tornado.web import HTTPError, authenticated
 
 from jupyterhub_knada.servers.raw_options import decode_query
 from jupyterhub_knada.web.bodies import BodyTooLargeError, BoundedBodyHandler
@@ -20,7 +22,62 @@ _OF_THE_HUB = ("next", "display_name")
 """Arguments of JupyterHub 5.3-6.1 itself: where to go after the start, how a server is called."""
 
 
-class StartPageHandler(BoundedBodyHandler, SpawnHandler):
+class NamedFormHandler(SpawnHandler):
+    """JupyterHub's own start page, whose form is about the server that its address names."""
+
+    _server_name = ""
+
+    @authenticated
+    async def post(self, user_name: str | None = None, server_name: str = "") -> None:
+        """Start what the form says, where such a server may be.
+
+        Source: `SpawnHandler.post`, JupyterHub 5.3-6.1. Before 6.0 it asks neither whether there may be named
+        servers nor how many, as its `get` and the REST API do.
+        """
+        self._server_name = server_name or ""
+        if self._server_name:
+            owner = user_name or self.current_user.name
+            await self._check_named_server(user_name=owner, server_name=self._server_name)
+        await maybe_future(super().post(user_name, server_name))  # type: ignore[no-untyped-call]
+
+    @needs_scope("servers")  # type: ignore[untyped-decorator, no-untyped-call]
+    async def _check_named_server(self, *, user_name: str, server_name: str) -> None:
+        """Check what JupyterHub 6 does, before the hub stores a server of this name.
+
+        Raises:
+            HTTPError: 400, with JupyterHub's words; 404 without the right.
+        """
+        if not self.allow_named_servers:
+            raise HTTPError(400, "Named servers are not enabled.")
+        limit = await self.get_current_user_named_server_limit()  # type: ignore[no-untyped-call]
+        user = self.find_user(user_name)  # type: ignore[no-untyped-call]
+        if user is None or limit <= 0 or server_name in user.orm_spawners:
+            return
+        if limit <= len([name for name in user.orm_spawners if name]):
+            raise HTTPError(
+                400,
+                f"User {user.name} already has the maximum of {limit} named servers."
+                "  One must be deleted before a new server can be created",
+            )
+
+    def render_template(self, name: str, sync: bool = False, **namespace: Any) -> Any:  # noqa: FBT001, FBT002
+        """Render a page; that of a refused form is of the server that was asked for.
+
+        Source: `BaseHandler.render_template`, `SpawnHandler.post`, JupyterHub 5.3-6.1, which show the page of
+        the default server then.
+        """
+        if name == "spawn.html" and self.request.method == "POST" and self._server_name:
+            return self._render_named(name, namespace)
+        return super().render_template(name, sync, **namespace)  # type: ignore[no-untyped-call]
+
+    async def _render_named(self, name: str, namespace: dict[str, Any]) -> Any:
+        spawner = namespace["for_user"].spawners[self._server_name]
+        form = await spawner.get_options_form()
+        namespace |= {"spawner": spawner, "spawner_options_form": form}
+        return await super().render_template(name, **namespace)  # type: ignore[no-untyped-call]
+
+
+class StartPageHandler(BoundedBodyHandler, NamedFormHandler):
     """JupyterHub's own start page, but for links: what one names is selected, and nothing starts.
 
     A link starts a server in JupyterHub (5.3-6.1), and a GET carries no XSRF token: any page that somebody
