@@ -89,6 +89,11 @@ def missing_key(path: Path = ()) -> Fault:
     return Fault(Code.MISSING_KEY, "missing", "this key is required", "add it", path)
 
 
+def too_many_entries(count: int | None, most: int, path: Path = ()) -> Fault:
+    """Say that a list or mapping has more entries than it may have."""
+    return Fault(Code.OUT_OF_RANGE, f"too many entries (got {count})", f"at most {most}", "remove some", path)
+
+
 def _of_pydantic(kind: str, value: object, context: Mapping[str, Any]) -> Fault:
     """Say in our words what pydantic's own checks found; only these kinds can come from the models."""
     if kind == "missing":
@@ -104,9 +109,7 @@ def _of_pydantic(kind: str, value: object, context: Mapping[str, Any]) -> Fault:
         remedy = "write it as a list: start each line with '- '"
         return Fault(Code.WRONG_TYPE, f"not a list {got(value)}", "a list is expected here", remedy)
     if kind == "too_long":
-        most = context["max_length"]
-        message = f"too many entries (got {context['actual_length']})"
-        return Fault(Code.OUT_OF_RANGE, message, f"at most {most}", "remove some")
+        return too_many_entries(context["actual_length"], context["max_length"])
     return Fault(
         Code.WRONG_TYPE, f"not usable here {got(value)}", "see the reference of this key", "change it"
     )

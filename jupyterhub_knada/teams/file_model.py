@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from jupyterhub_knada.teams.faults import Fault, with_faults
+from jupyterhub_knada.teams.faults import Fault, too_many_entries, with_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,8 +51,14 @@ class FileModel(BaseModel):
             return handler(data)
         known = cls.keys() | cls.other_spellings.keys()
         unknown = [cls._unknown_key(key) for key in data if key not in known]
-        faults = (*unknown, *cls.contradictions(data))
+        faults = [*unknown, *cls.contradictions(data)]
         ours = {cls.other_spellings.get(key, key): value for key, value in data.items() if key in known}
+        for key, most in _most_entries(cls).items():
+            entries = ours.get(key)
+            if isinstance(entries, list | dict) and len(entries) > most:
+                # By their number first: each that is wrong costs more than all that are right.
+                faults.append(too_many_entries(len(entries), most, (key,)))
+                ours[key] = _first(entries, most)
         try:
             model = handler(cls.completed(ours))
         except ValidationError as error:
@@ -74,3 +83,18 @@ class FileModel(BaseModel):
     def keys(cls) -> frozenset[str]:
         """Give the keys that a file may have in this mapping, in our spelling."""
         return frozenset(field.alias or name for name, field in cls.model_fields.items())
+
+
+@cache
+def _most_entries(model: type[FileModel]) -> Mapping[str, int]:
+    bounds = {
+        field.alias or name: limit.max_length
+        for name, field in model.model_fields.items()
+        for limit in field.metadata
+        if hasattr(limit, "max_length")
+    }
+    return MappingProxyType(bounds)
+
+
+def _first(entries: list[Any] | dict[str, Any], count: int) -> list[Any] | dict[str, Any]:
+    return entries[:count] if isinstance(entries, list) else dict(islice(entries.items(), count))

@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +31,14 @@ from jupyterhub_knada.teams.pattern_checks import check_patterns
 from jupyterhub_knada.teams.planned import find_plan_problems
 from jupyterhub_knada.teams.positions import Positions
 from jupyterhub_knada.teams.refused_files import reduced
-from jupyterhub_knada.teams.single_file import judge_nothing, judge_text, unreadable
+from jupyterhub_knada.teams.single_file import (
+    MOST_PROBLEMS,
+    judge_nothing,
+    judge_text,
+    shortened,
+    unreadable,
+)
+from jupyterhub_knada.teams.suggestions import bounded_guesses
 from jupyterhub_knada.teams.team_folder import (
     FileError,
     TeamPath,
@@ -168,10 +175,12 @@ def _judge(
     except FileError as error:
         return unreadable(path.file, error.fault, error.position)
 
+    @bounded_guesses()
     def judge() -> FileView[M]:
         view = judge_text(path.file, text, model, _STAND_INS[model])
-        told = (*check_overrides(view, given), *check_patterns(view))
-        return replace(view, problems=(*view.problems, *told), model=None if told else view.model)
+        told = [*islice(check_overrides(view, given), MOST_PROBLEMS + 1), *check_patterns(view)]
+        problems = shortened([*view.problems, *told])
+        return replace(view, problems=problems, model=None if told else view.model)
 
     # Not the text itself, which is as large as the file.
     key = (model, hashlib.sha256(text.encode(errors="surrogatepass")).digest(), given.check_override)

@@ -79,15 +79,15 @@ def _with_problems(view: FileView[M], placed: Iterable[PlacedFault], faults: Ite
     for position, fault, severity in placed:
         told = view.tell(fault, severity)
         problems.append(replace(told, line=position.line, column=position.column))
-    return replace(view, problems=_shortened(problems))
+    return replace(view, problems=tuple(problems))
 
 
-def _shortened(problems: list[Problem]) -> tuple[Problem, ...]:
+def shortened(problems: list[Problem]) -> tuple[Problem, ...]:
     """Keep the first problems of a file that has more than anybody reads, and say so."""
     if len(problems) <= MOST_PROBLEMS:
         return tuple(problems)
     *kept, last = sort_problems(problems)[:MOST_PROBLEMS]
-    message = f"too many problems in one file (got {len(problems)})"
+    message = f"too many problems in one file (got more than {MOST_PROBLEMS})"
     rule = f"only the first {MOST_PROBLEMS} are shown"
     severity = Severity.ERROR if any(p.severity is Severity.ERROR for p in problems) else last.severity
     more = replace(

@@ -6,6 +6,9 @@ everyday language has for it. A near miss in letters comes last: `default_url` i
 
 from __future__ import annotations
 
+import contextlib
+from contextvars import ContextVar
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -199,12 +202,38 @@ _SYNONYMS_OF: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 _SURE: Final = 0.85
 """How near a miss must be to be taken for a key of another place: there are many."""
 
+_MOST_GUESSES: Final = 500
+"""Keys of one file for which near misses are looked up: each is compared with some hundred others."""
+_guesses_left: Final[ContextVar[list[int] | None]] = ContextVar("_guesses_left", default=None)
+"""None: no file is judged, and there is no bound."""
+
 _OF_THE_CHART: Final[Mapping[str, str]] = MappingProxyType(
     dict.fromkeys(
         ("extraFiles", "extra_files"), "the chart of zero-to-jupyterhub makes a secret and a volume of it"
     )
 )
 """Settings of the chart that have no like here -> why."""
+
+
+@contextlib.contextmanager
+def bounded_guesses() -> Iterator[None]:
+    """Within the block, which judges one file, look up near misses for the first keys only.
+
+    A file can have tens of thousands of unknown keys, of which 200 are shown.
+    """
+    token = _guesses_left.set([_MOST_GUESSES])
+    try:
+        yield
+    finally:
+        _guesses_left.reset(token)
+
+
+def _may_guess() -> bool:
+    left = _guesses_left.get()
+    if left is None:
+        return True
+    left[0] -= 1
+    return left[0] >= 0
 
 
 def unknown_key(model: type[FileModel], key: str) -> Fault:
@@ -233,21 +262,28 @@ def find_meant(home: str, key: str, known: Iterable[str]) -> Meant | None:
         key: What stands there.
         known: The keys that the mapping may have.
     """
-    here, places = {folded(name): name for name in known}, _PLACES.get(home, ())
+    here, places = _folded_keys(frozenset(known)), _PLACES.get(home, ())
     spellings = [folded(name) for name in _spellings(home, key)]
     for name in spellings:
         if name in here:
             return Meant(here[name])
     for name in spellings:
         for place in places:
-            there = {folded(inner): inner for inner in place.keys}
+            there = _folded_keys(place.keys)
             if name in there:
                 return Meant(there[name], place, is_same_word=name == spellings[0])
+    if not _may_guess():
+        return None
     near = suggestion(key, here.values())
     if near is not None:
         return Meant(near)
     nearby = ((suggestion(key, place.keys, cutoff=_SURE), place) for place in places)
     return next((Meant(near, place, is_same_word=False) for near, place in nearby if near is not None), None)
+
+
+@cache
+def _folded_keys(keys: frozenset[str]) -> Mapping[str, str]:
+    return MappingProxyType({folded(name): name for name in keys})
 
 
 def _spellings(home: str, key: str) -> Iterator[str]:

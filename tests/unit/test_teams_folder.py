@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyterhub_knada.servers.overrides import check_override
+from jupyterhub_knada.teams import suggestions
 from jupyterhub_knada.teams.loading import LoadedFiles, load_files
+from jupyterhub_knada.teams.profiles import MOST_PROFILES
 from jupyterhub_knada.teams.single_file import MOST_PROBLEMS
 from jupyterhub_knada.teams.team_folder import LARGEST_FILE
 from tests.support.team_files import SEED, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from jupyterhub_knada.teams.faults import Fault
+    from jupyterhub_knada.teams.file_model import FileModel
 
 NOBODY = 65534
 
@@ -400,9 +406,44 @@ def test_file_with_countless_problems_tells_the_first(teams: Path) -> None:
     # The namespace is judged with the platform's file, and not of this one alone.
     assert len([line for line in messages if ": namespace: missing" not in line]) == MOST_PROBLEMS + 1
     assert (
-        "too many problems in one file (got 1001); only the first 200 are shown; correct these first"
+        "too many problems in one file (got more than 200); only the first 200 are shown; correct these first"
         in "".join(messages)
     )
+
+
+def test_list_over_its_bound_is_judged_by_its_number_first(
+    teams: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would be refused in any case costs no suggestion for each entry."""
+    asked: list[str] = []
+
+    def unknown_key(model: type[FileModel], key: str) -> Fault:
+        asked.append(key)
+        return suggestions_of(model, key)
+
+    suggestions_of = suggestions.unknown_key
+    monkeypatch.setattr(suggestions, "unknown_key", unknown_key)
+    wrong = "".join(f"  - {{k{n}: 1}}\n" for n in range(5_000))
+    (teams / "kyrre.yaml").write_text(f"users: [u]\nprofiles:\n{wrong}", encoding="utf-8")
+    messages = told(load_files(teams, None))
+    assert "profiles: too many entries (got 5000); at most 100; remove some" in "".join(messages)
+    assert len(asked) == MOST_PROFILES
+
+
+def test_overrides_with_countless_problems_tell_the_first(
+    teams: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are checked after the file itself, and fill no log either; few are compared with other keys."""
+    looked_up: set[str] = set()
+    monkeypatch.setattr(suggestions, "suggestion", lambda key, *_, **__: looked_up.add(key))
+    wrong = "".join(f"      k{n}: 1\n" for n in range(1_000))
+    head = "namespace: kyrre\nusers: [u]\nprofiles:\n  - slug: a\n    displayName: A\n"
+    text = f"{head}    kubespawnerOverride:\n{wrong}"
+    (teams / "kyrre.yaml").write_text(text, encoding="utf-8")
+    messages = told(load_files(teams, None, check_override=check_override))
+    assert len(messages) == MOST_PROBLEMS + 1
+    assert "too many problems in one file" in "".join(messages)
+    assert MOST_PROBLEMS < len(looked_up) <= 500
 
 
 @pytest.mark.parametrize(
