@@ -19,6 +19,7 @@ from jupyterhub.apihandlers.users import default_handlers as handlers_of_users
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import maybe_future
 from tornado.escape import utf8
+from tornado.ioloop import IOLoop
 from tornado.web import stream_request_body
 
 from jupyterhub_knada.errors import Code, Refusal
@@ -32,6 +33,8 @@ _WITH_BODY: Final = ("POST", "PUT", "PATCH", "DELETE")
 _MOST_DISCARDED: Final = 16 * 1024 * 1024
 """Bytes of a refused body that are read on and thrown away, so that whoever sends it reads the answer: where
 a connection is closed with something unread in it, the answer may be lost. Beyond that it is closed."""
+_LONGEST_EXPECTED_SECONDS: Final = 2.0
+"""How long a body may still begin that was refused: a client that waits for an invitation sends none."""
 _DIGITS: Final = 15
 """A longer length is too much without being read as a number."""
 
@@ -79,7 +82,7 @@ class BoundedBodyHandler(BaseHandler):
         """Answer at once where the body is declared too large.
 
         Raises:
-            BodyTooLargeError: it has not been sent yet, or is too large to be thrown away.
+            BodyTooLargeError: it is too large to be thrown away.
         """
         if self.request.method not in _WITH_BODY:
             await super().prepare()  # type: ignore[no-untyped-call]
@@ -87,10 +90,14 @@ class BoundedBodyHandler(BaseHandler):
         declared = self.request.headers.get("Content-Length", "")
         if not self._is_more(declared, self.most_bytes):
             return
-        is_waiting = "100-continue" in self.request.headers.get("Expect", "").lower()
-        if is_waiting or self._is_more(declared, _MOST_DISCARDED):
+        if self._is_more(declared, _MOST_DISCARDED):
             self._log_refusal()
             raise BodyTooLargeError(self.most_bytes)
+        if "100-continue" in self.request.headers.get("Expect", "").lower():
+            # Tornado invites nobody then. The client waits, but a proxy has invited it and sends on.
+            del self.request.headers["Expect"]
+            self.set_header("Connection", "close")
+            IOLoop.current().call_later(_LONGEST_EXPECTED_SECONDS, self._give_up)
         self._refuse()
 
     @staticmethod
@@ -120,6 +127,11 @@ class BoundedBodyHandler(BaseHandler):
         self.set_status(error.status_code)
         self.write_error(error.status_code, exc_info=(type(error), error, None))  # type: ignore[no-untyped-call]
         self.flush()
+
+    def _give_up(self) -> None:
+        """Close the connection of a client that does not send what it was told not to."""
+        if not self._is_answered and not self._received:
+            self.finish()  # type: ignore[no-untyped-call]
 
     def _log_refusal(self) -> None:
         self.log.warning("Body of a %s refused: more than %d bytes", self.request.method, self.most_bytes)

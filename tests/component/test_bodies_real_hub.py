@@ -158,6 +158,19 @@ async def test_client_that_asks_before_it_sends_is_told_not_to(hub: RealHub) -> 
         assert await answers_another(connection)
 
 
+async def test_body_that_a_proxy_sends_uninvited_is_thrown_away(hub: RealHub) -> None:
+    """A proxy invites the client itself, and passes on a body that the hub would have refused before.
+
+    A connection that is closed in the middle of it is a 503 of the proxy's in place of the sentence.
+    """
+    async with connect(hub.url) as connection:
+        head = {**AUTHORIZED, "Expect": "100-continue", "Content-Length": len(NESTED)}
+        await connection.send_head("POST", "/hub/api/users/anna/server", head)
+        await connection.send(NESTED)
+        answer = await connection.read()
+        assert (answer.status, answer.message) == (413, SENTENCE)
+
+
 async def test_client_that_never_ends_its_body_loses_its_connection(hub: RealHub) -> None:
     """What is thrown away is bounded, too, whether its size is declared or not."""
     async with connect(hub.url) as connection:
