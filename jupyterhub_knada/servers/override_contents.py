@@ -170,7 +170,8 @@ def _seconds(name: str, value: Any) -> Iterable[Fault]:
         yield Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got_kind(value)}", rule, "correct it")
     elif isinstance(value, int) and not least <= value <= most:
         rule = f"a whole number of seconds from {least} to {most}"
-        yield Fault(Code.OUT_OF_RANGE, f"not a time to wait {got_kind(value)}", rule, f"write at most {most}")
+        remedy = f"write at least {least}" if value < least else f"write at most {most}"
+        yield Fault(Code.OUT_OF_RANGE, f"not a time to wait {got_kind(value)}", rule, remedy)
 
 
 def _slow_spawn_message(_: str, value: Any) -> Iterable[Fault]:

@@ -277,11 +277,15 @@ def _loose(text: str) -> tuple[str, str] | None:
 
 
 def _memory_meant(text: str) -> str:
-    """Guess the right spelling; a bare number is taken for the unit that everybody means, G."""
+    """Guess the right spelling; a bare number is bytes where that can be, else G, as people mean it."""
     loose = _loose(text)
     if loose is None:
         return "for example '2G'"
     number, word = loose
+    if not word and Fraction(number) >= _MEMORY_RANGE.least:
+        return f"'{number}B'"
+    if not Fraction(number):
+        return "for example '2G'"
     # A small m is Kubernetes' thousandth of a byte; whoever writes 512m means megabytes.
     letter = word[:1].upper() or "G"
     return f"'{number}{letter}'" if letter in tuple("KMGT") else "for example '2G'"

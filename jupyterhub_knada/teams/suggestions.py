@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 _SYNONYMS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "admins": "leads",
+        "allowedteams": "allowedGroups",
         "autostop": "idleTimeout",
         "cores": "cpuLimit",
+        "capacity": "size",
         "cpu": "cpuLimit",
         "cpurequest": "cpuGuarantee",
         "cpus": "cpuLimit",
@@ -64,9 +66,11 @@ _SYNONYMS: Final[Mapping[str, str]] = MappingProxyType(
         "owners": "leads",
         "people": "users",
         "profilelist": "profiles",
+        "profileoptions": "options",
         "pullsecrets": "imagePullSecrets",
         "ram": "memoryLimit",
         "shm": "sharedMemory",
+        "storagecapacity": "size",
         "storageclass": "class",
         "storagesize": "size",
         "timeout": "idleTimeout",
@@ -80,16 +84,19 @@ _SYNONYMS: Final[Mapping[str, str]] = MappingProxyType(
 
 _OF_OVERRIDES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "annotations": "extra_annotations",
-        "cpuGuarantee": "cpu_guarantee",
-        "cpuLimit": "cpu_limit",
-        "env": "environment",
-        "gpu": "extra_resource_limits",
-        "imagePullSecrets": "image_pull_secrets",
-        "labels": "extra_labels",
-        "memoryGuarantee": "mem_guarantee",
-        "memoryLimit": "mem_limit",
-        "nodeSelector": "node_selector",
+        folded(key): setting
+        for key, setting in {
+            "annotations": "extra_annotations",
+            "cpuGuarantee": "cpu_guarantee",
+            "cpuLimit": "cpu_limit",
+            "env": "environment",
+            "gpu": "extra_resource_limits",
+            "imagePullSecrets": "image_pull_secrets",
+            "labels": "extra_labels",
+            "memoryGuarantee": "mem_guarantee",
+            "memoryLimit": "mem_limit",
+            "nodeSelector": "node_selector",
+        }.items()
     }
 )
 """What KubeSpawner calls the settings that our files have under other names."""
@@ -202,6 +209,29 @@ _SYNONYMS_OF: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 _SURE: Final = 0.85
 """How near a miss must be to be taken for a key of another place: there are many."""
 
+_NO_GUESS: Final = frozenset({"id", "movedFrom"})
+"""Keys that are no near miss of anything: what hangs on a team's id moves with it."""
+_NO_LIKE: Final[Mapping[tuple[str, str], tuple[str, str]]] = MappingProxyType(
+    {
+        ("PlatformFile", "namespace"): (
+            "the platform's file says by 'namespaces' where servers run",
+            "write 'namespaces: hub' for the hub's own namespace, and a team's namespace in its file",
+        ),
+        ("Profile", "allowedusers"): (
+            "a profile is for members of groups, not for single persons",
+            "write 'allowedGroups' with a group of theirs",
+        ),
+        ("Resources", "limits"): (
+            "Kubernetes' limits and requests have keys of their own here",
+            "write memoryLimit and cpuLimit",
+        ),
+        ("Resources", "requests"): (
+            "Kubernetes' limits and requests have keys of their own here",
+            "write memoryGuarantee and cpuGuarantee",
+        ),
+    }
+)
+"""Model and key (`folded`) that have no like here -> rule and remedy."""
 _MOST_GUESSES: Final = 500
 """Keys of one file for which near misses are looked up: each is compared with some hundred others."""
 _guesses_left: Final[ContextVar[list[int] | None]] = ContextVar("_guesses_left", default=None)
@@ -239,9 +269,10 @@ def _may_guess() -> bool:
 def unknown_key(model: type[FileModel], key: str) -> Fault:
     """Say that a mapping has no such key, and which one was probably meant, or where."""
     known = model.keys()
-    meant = find_meant(model.__name__, key, known)
     rule, remedy = f"known here: {', '.join(sorted(known))}", "remove it"
-    if meant is not None:
+    if (no_like := _NO_LIKE.get((model.__name__, folded(key)))) is not None:
+        rule, remedy = no_like
+    elif (meant := find_meant(model.__name__, key, known)) is not None:
         rule, remedy = meant.rule, meant.remedy
     return Fault(Code.UNKNOWN_KEY, f"unknown key {got(key)}", rule, remedy, path=(key,), at_key=True)
 
@@ -274,10 +305,10 @@ def find_meant(home: str, key: str, known: Iterable[str]) -> Meant | None:
                 return Meant(there[name], place, is_same_word=name == spellings[0])
     if not _may_guess():
         return None
-    near = suggestion(key, here.values())
+    near = suggestion(key, set(here.values()) - _NO_GUESS)
     if near is not None:
         return Meant(near)
-    nearby = ((suggestion(key, place.keys, cutoff=_SURE), place) for place in places)
+    nearby = ((suggestion(key, place.keys - _NO_GUESS, cutoff=_SURE), place) for place in places)
     return next((Meant(near, place, is_same_word=False) for near, place in nearby if near is not None), None)
 
 
@@ -291,4 +322,4 @@ def _spellings(home: str, key: str) -> Iterator[str]:
     word = folded(key)
     ours = _SYNONYMS_OF.get(home, {}).get(word) or _SYNONYMS.get(word, "")
     yield key
-    yield from (name for name in (ours, _OF_OVERRIDES.get(key), _OF_OVERRIDES.get(ours)) if name)
+    yield from (name for name in (ours, _OF_OVERRIDES.get(word), _OF_OVERRIDES.get(folded(ours))) if name)
