@@ -145,11 +145,20 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         """Write down where the pod is going to be, before it is made.
 
         JupyterHub 5.3-6.1 does so after the start: one that dies in between would look for the pod in its own
-        namespace, and take the server for gone. The session is the object's own: `Spawner.db` is deprecated.
+        namespace, and take the server for gone.
+        """
+        if inspect(self.orm_spawner, raiseerr=False) is not None:
+            self.orm_spawner.state = {**self.get_state(), HAS_ASKED: True}
+            self._commit_rows()
+
+    def _commit_rows(self) -> None:
+        """Commit what was written into the hub's database; to be called before anything is awaited.
+
+        JupyterHub 5.3-6.1 has one session for all, and at the end of every request drops what nobody has
+        committed (handlers/base.py `on_finish`). The session is the object's own: `Spawner.db` is deprecated.
         """
         stored = inspect(self.orm_spawner, raiseerr=False)
         if stored is not None and stored.session is not None:
-            self.orm_spawner.state = {**self.get_state(), HAS_ASKED: True}
             stored.session.commit()
 
     async def _make_create_pvc_request(self, pvc: Any, request_timeout: float) -> bool:

@@ -267,10 +267,11 @@ class KnadaSpawner(TeamStartsKubeSpawner):
         self._store_options(choice.to_options())
 
     def _store_options(self, options: Mapping[str, str]) -> None:
-        """Put options where JupyterHub keeps them; it stores raw ones there before any check."""
+        """Put options where JupyterHub keeps them, which stores raw ones before a check; commit all rows."""
         self.user_options = dict(options)
         if self.orm_spawner is not None:
             self.orm_spawner.user_options = dict(options)
+            self._commit_rows()
 
     def _decide(self, raw: object) -> tuple[Choice, ServerPlan]:
         """Check raw options and plan the server, from one state of the team files.

@@ -111,7 +111,7 @@ class SubdomainKubeSpawner(HomingKubeSpawner):
         Side effects: the server's route, its public address and its OAuth redirect follow.
 
         Source: JupyterHub 5.3-6.1, user.py `spawn`, which has made the OAuth client before it calls
-        `apply_user_options`, and commits after it.
+        `apply_user_options`, where it is committed.
         """
         if not self._has_team_hosts():
             return

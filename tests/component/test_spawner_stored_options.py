@@ -83,6 +83,33 @@ async def test_choice_whose_profile_cannot_be_set_is_not_remembered(
     assert spawner.orm_spawner.user_options == spawner.user_options == accepted
 
 
+async def test_what_a_start_stores_is_committed_before_the_hub_goes_on(
+    spawners: Spawners, tmp_path: Path
+) -> None:
+    """JupyterHub rolls back at the end of any request what is not, be the start accepted or refused."""
+    spawners.write(PLATFORM, alfa=ALFA)
+    engine = create_engine(f"sqlite:///{tmp_path / 'hub.sqlite'}")
+    orm.Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        row = orm.Spawner(name="")
+        session.add(orm.User(name="e152435", _orm_spawners=[row]))
+        spawner = spawners.make(User(orm_spawners={"": row}))
+        row.user_options = {**GOOD, "more": "raw"}  # type: ignore[assignment]
+        session.commit()
+        spawner.apply_user_options(spawner, row.user_options)
+        assert not session.dirty
+        assert row.user_options == spawner.user_options
+        row.user_options = {"team": "nobody's"}  # type: ignore[assignment]
+        session.commit()
+        with pytest.raises(StartRefusedError):
+            spawner.apply_user_options(spawner, row.user_options)
+        assert not session.dirty
+        assert row.user_options == spawner.user_options
+        spawner.note_departure(None)
+        assert not session.dirty
+    engine.dispose()
+
+
 async def test_options_of_a_stopped_server_are_stored_as_json_can_carry_them(
     spawners: Spawners, tmp_path: Path
 ) -> None:

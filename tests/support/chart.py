@@ -115,6 +115,7 @@ def apply_chart(values: Values, monkeypatch: pytest.MonkeyPatch) -> Config:
     c = Config()
     c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
     c.JupyterHub.hub_connect_url = "http://hub:8081"
+    c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
     c.KubeSpawner.common_labels = {"app": "jupyterhub", "component": "jupyterhub"}
     c.KubeSpawner.namespace = HUB_NAMESPACE
     c.Spawner.consecutive_failure_limit = values["hub"]["consecutiveFailureLimit"]
