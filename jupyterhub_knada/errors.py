@@ -97,9 +97,9 @@ class Code(Enum):
     NO_MEMBERS = "KNADA-C044", "A team that nobody can use"
     NO_EFFECT = "KNADA-C045", "A setting of another program, which has no effect here"
     NO_TEAM_FILES = "KNADA-C046", "A folder of teams without a team's file, or with files that are not read"
-    COMMENT_AS_VALUE = "KNADA-C047", "A value that YAML takes for a comment"
+    COMMENT_AS_VALUE = "KNADA-C047", "A value that YAML reads as a comment"
     CREDENTIAL_IN_FILE = "KNADA-C048", "A variable that looks like a credential"
-    VARIABLE_OF_IMAGE = "KNADA-C049", "A variable that takes the place of the image's own"
+    VARIABLE_OF_IMAGE = "KNADA-C049", "A variable that replaces one of the image's own"
     CONFUSABLE_NAMES = "KNADA-C050", "Two teams with names that look the same"
 
     NO_TEAM = "KNADA-A001", "Someone in no team"

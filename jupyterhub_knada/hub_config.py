@@ -27,7 +27,7 @@ _CULL_EVERY = "KNADA_CULL_EVERY"
 
 
 class HubSettingError(KnadaError, TraitError):
-    """Raised where `configure()` cannot work with what it is given; tells everything that is wrong.
+    """Raised where `configure()` cannot work with what it is given; lists everything that is wrong.
 
     A TraitError, so that JupyterHub shows the sentences and stops, without a traceback.
     """
@@ -50,14 +50,14 @@ def configure(  # noqa: PLR0913 - each is a setting that an admin names
     """Make a JupyterHub serve teams from their files.
 
     Sets the spawner and the authenticator, and adds the culler, its role and scope, and our pages to what is
-    already in `c`, whose lists are kept. Called twice it does nothing more; the second call's arguments hold.
-    Settings of the classes themselves (`c.KubeSpawner…`, `c.KnadaAzureADAuthenticator…`) are the admin's,
-    before or after.
+    already in `c`, whose lists are kept. Called twice it does nothing more; the second call's arguments
+    apply. Settings of the classes themselves (`c.KubeSpawner…`, `c.KnadaAzureADAuthenticator…`) are the
+    admin's, before or after.
 
     Args:
         c: The configuration, as `get_config()` gives it in a JupyterHub configuration file.
         teams_dir: Folder of the team files, one YAML file a team. Relative: to the working folder of the hub.
-        platform_file: What holds for all teams; None: there is no such file.
+        platform_file: What applies to all teams; None: there is no such file.
         authenticator: `knada-azuread`, `knada-oidc`, `knada-demo`, or any class made with
             `KnadaAuthenticator`, also by its import path.
         team: Serve this team only, by its slug: one hub per team from the same files. None: all teams.
@@ -97,7 +97,7 @@ def _check_files(teams_dir: str | None, platform_file: str | None, team: str | N
     faults = []
     if teams_dir is None or not Path(teams_dir).is_dir():
         faults.append(
-            f"teams_dir: there is no such folder (got {teams_dir!r}); it holds one YAML file a team; "
+            f"teams_dir: there is no such folder (got {teams_dir!r}); it contains one YAML file a team; "
             "create it, or name the one that is mounted."
         )
     elif team is not None and not _is_team(Path(teams_dir), team):
@@ -107,7 +107,7 @@ def _check_files(teams_dir: str | None, platform_file: str | None, team: str | N
         )
     if platform_file is not None and not Path(platform_file).is_file():
         faults.append(
-            f"platform_file: there is no such file (got {platform_file!r}); it says what holds for all "
+            f"platform_file: there is no such file (got {platform_file!r}); it says what applies to all "
             "teams; create it, or leave the argument out."
         )
     return faults
@@ -126,7 +126,7 @@ def _check_authenticator(authenticator: str | type) -> list[str]:
     except (ImportError, AttributeError, ValueError) as error:
         return [f"authenticator: cannot be loaded (got {authenticator!r}: {error}); {rule}."]
     if not (isinstance(found, type) and issubclass(found, KnadaAuthenticator)):
-        remedy = "take 'knada-oidc', or write `class Mine(KnadaAuthenticator, YourAuthenticator)`."
+        remedy = "use 'knada-oidc', or write `class Mine(KnadaAuthenticator, YourAuthenticator)`."
         return [f"authenticator: is none of ours (got {authenticator!r}); {rule}; {remedy}"]
     return []
 
@@ -155,7 +155,7 @@ def _check_culler() -> list[str]:
     every = os.environ.get(_CULL_EVERY, "1")
     if not (every.isascii() and every.isdigit() and int(every) > 0):
         faults.append(
-            f"{_CULL_EVERY}: not a number of seconds (got {every!r}); the culler looks that often; "
+            f"{_CULL_EVERY}: not a number of seconds (got {every!r}); the culler checks that often; "
             "write a whole number above 0, or leave it out."
         )
     return faults

@@ -12,14 +12,14 @@ from jupyterhub_knada.cli.explain_code import explain
 from jupyterhub_knada.errors import Code
 
 FAMILIES: Final = {
-    "C": ("Team files", "Told by `jupyterhub-knada check` and in the hub's log, with file, line and column."),
-    "A": ("Signing in", "Told to the person who signs in; the hub's log has the full story."),
+    "C": ("Team files", "In `jupyterhub-knada check` and in the hub's log, with file, line and column."),
+    "A": ("Signing in", "Shown to the person who signs in; the hub's log has the full story."),
     "S": (
         "Starting a server",
-        "Told on the spawn page and in the answer of the REST API; never a failure of the hub.",
+        "Shown on the spawn page and in the answer of the REST API; never a failure of the hub.",
     ),
-    "K": ("Kubernetes", "Told on the progress page of a start."),
-    "H": ("The hub's configuration", "Told when the hub starts."),
+    "K": ("Kubernetes", "Shown on the progress page of a start."),
+    "H": ("The hub's configuration", "Shown when the hub starts."),
 }
 
 

@@ -23,7 +23,7 @@ def render_embedded_cluster() -> str:
         "What the embedded cluster is not",
         "The demo and most tests run on an embedded Kubernetes API: for demos and tests only.\n"
         "It is an honest subset.\n"
-        "What it serves answers as Kubernetes does, which one suite of tests holds on it and on real API"
+        "What it serves answers as Kubernetes does, which one suite of tests checks on it and on real API"
         " servers alike (`tests/contract`; how to run it: [Run the contract suite on real API servers]"
         "(../how-to/run-the-contract-suite.md)).\n"
         "The rest it refuses.",
@@ -31,7 +31,7 @@ def render_embedded_cluster() -> str:
         section(
             2,
             "What it does otherwise",
-            "Each difference is held by a test on every cluster, so that none is forgotten when it is gone.",
+            "A test checks each difference on every cluster, so that none is forgotten when it is gone.",
             table(["What", "Embedded", "Why it stays"], differences),
         ),
     )

@@ -84,7 +84,7 @@ def render_team_file() -> str:
             "Settings",
             "These may stand under `defaults` of the platform file, too.\n"
             "A single value and a list replace the platform's; a mapping is laid over it, name by name.\n"
-            "`null` takes the platform's value away.",
+            "`null` removes the platform's value.",
             *(_key(key) for key in shared),
         ),
         _json_schema("team"),
@@ -95,7 +95,7 @@ def render_platform_file() -> str:
     """Render the page of `platform.yaml`."""
     return page(
         "Platform file",
-        "What holds for all teams: `platform.yaml`.\nThe file is optional, and so is every key.",
+        "What applies to all teams: `platform.yaml`.\nThe file is optional, and so is every key.",
         section(2, "Keys", *(_key(key) for key in keys_of(PlatformFile))),
         _json_schema("platform"),
     )

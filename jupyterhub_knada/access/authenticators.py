@@ -87,7 +87,7 @@ class KnadaDemoAuthenticator(KnadaAuthenticator, SharedPasswordAuthenticator):
         """Add: a hub that somebody else can reach."""
         return super().find_faults() + [
             f"user_password: lets everybody be everybody, and JupyterHub.{setting} is not on loopback "
-            f"(got {url!r}); it is for this machine only; bind to 127.0.0.1, or take another authenticator"
+            f"(got {url!r}); it is for this machine only; bind to 127.0.0.1, or use another authenticator"
             for setting, url in self._addresses()
             if not is_loopback_url(url)
         ]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jupyterhub.handlers import BaseHandler
     from jupyterhub.user import User
 
-_CONFUSED: Final = "The hub's database takes your user name for another person's."
+_CONFUSED: Final = "The hub's database confuses your user name with another person's."
 _CONFUSED_REMEDY: Final = "Show this to the people who run this hub: its database needs a binary collation."
 
 

@@ -55,9 +55,9 @@ CULLER_ROLE = HubRole(
     services=(CULLER_SERVICE,),
     granted=(
         GrantedScope("list:users", "`GET /users` finds the running servers"),
-        GrantedScope("read:users:activity", "it tells when a person was last seen"),
-        GrantedScope("read:servers", "it tells when a server was started and last used"),
+        GrantedScope("read:users:activity", "it shows when a person was last seen"),
+        GrantedScope("read:servers", "it shows when a server was started and last used"),
         GrantedScope("delete:servers", "`DELETE /users/:name/server` stops a server; it cannot start one"),
-        GrantedScope(CULLING_POLICIES_SCOPE, "`GET /knada/culling-policies` tells each server's timeout"),
+        GrantedScope(CULLING_POLICIES_SCOPE, "`GET /knada/culling-policies` gives each server's timeout"),
     ),
 )

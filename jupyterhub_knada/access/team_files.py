@@ -42,7 +42,7 @@ class TeamFilesAuthenticator(Authenticator):
         allow_none=True,
         config=True,
         help="""
-        The platform file: what holds for all teams.
+        The platform file: what applies to all teams.
 
         A path; None (the default): there is none, and nothing is defaulted or bounded by it.
         Read at the start of the hub; its content is followed while the hub runs.

@@ -36,7 +36,7 @@ Exit codes:
 _GITHUB_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
-@click.command(epilog=EPILOG, short_help="Tell every problem of the team files at once.")
+@click.command(epilog=EPILOG, short_help="List every problem of the team files at once.")
 @click.argument("folder", metavar="DIR", callback=find_team_folder)
 @click.option(
     "--format",
@@ -49,12 +49,12 @@ _GITHUB_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 def check(folder: TeamFolder, form: str, *, strict: bool) -> None:
-    """Tell every problem of DIR/platform.yaml and DIR/teams/*.yaml at once.
+    """List every problem of DIR/platform.yaml and DIR/teams/*.yaml at once.
 
     Each line says where, what is wrong, the rule and what to do. Every profile is planned as a start would
     be, and each choice of its options by itself, the first 200 of a team: what is refused then, lowered,
-    capped or left out is told, too. It reads files only; neither a hub nor a cluster is asked, so that the
-    hub's own configuration is taken to set no sizes and no image.
+    capped or left out is reported, too. It reads files only; neither a hub nor a cluster is asked, so that
+    the hub's own configuration is assumed to set no sizes and no image.
     """
     loaded = load_folder(folder, check_plans=check_plans)
     if form == "json":

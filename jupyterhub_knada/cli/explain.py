@@ -33,7 +33,7 @@ Exit codes:
 """
 
 
-@click.command(epilog=EPILOG, short_help="Tell what a person may start, and why the server is as it is.")
+@click.command(epilog=EPILOG, short_help="Show what a person may start, and why the server is as it is.")
 @click.argument("folder", metavar="DIR", callback=find_team_folder)
 @click.option("--user", required=True, metavar="NAME", help="Whose server it would be.")
 @click.option("--team", metavar="SLUG", help="Team to choose; not needed by somebody in one team.")
@@ -66,11 +66,11 @@ Exit codes:
     help="The hub's own configuration, a jupyterhub_config.py: the lowest layer. It is executed.",
 )
 def explain(folder: TeamFolder, user: str, hub_config: str | None, **asked: Any) -> None:
-    """Tell what a person may start, what would start, and where each value comes from.
+    """Show what a person may start, what would start, and where each value comes from.
 
     Standard output is one YAML stream: the offer and the choice as comments, then the finished manifests of
     pod and claim, made by the spawner itself. Neither a hub nor a cluster is asked, so an existing home is
-    not looked for, and tokens are left out.
+    not searched for, and tokens are left out.
     """
     if not user:
         raise click.BadParameter("a user name is needed.", param_hint="--user")

@@ -33,7 +33,7 @@ def find_team_folder(ctx: click.Context, param: click.Parameter, value: str) -> 
     if not directory.exists():
         wrong = f"{value!r} is not there."
     elif not directory.is_dir():
-        wrong = f"{value!r} is a file; name the folder that holds {TEAMS_DIR}/."
+        wrong = f"{value!r} is a file; name the folder that contains {TEAMS_DIR}/."
     elif not teams_dir.is_dir():
         wrong = _no_teams(directory)
     if wrong is not None:

@@ -33,7 +33,7 @@ _PATHS: Final = {"team": "../team.schema.json", "platform": "platform.schema.jso
 def schema(kind: str) -> None:
     """Write the JSON Schema of a team file (the default) or of platform.yaml to standard output.
 
-    With it an editor completes keys, shows what they mean, and marks what does not hold.
+    With it an editor completes keys, shows what they mean, and marks what is invalid.
     """
     # Here, not above: `--help` need not pay for pydantic.
     from jupyterhub_knada.teams.json_schema import platform_schema, team_schema  # noqa: PLC0415

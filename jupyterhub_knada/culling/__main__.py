@@ -28,7 +28,7 @@ from jupyterhub_knada.culling.service import Culler
 def main(*, cull_every: int, once: bool, verbose: bool) -> None:
     """Stop idle servers of a hub by each team's own timeout.
 
-    JupyterHub runs this as a managed service; configure() adds it. The hub is taken from JUPYTERHUB_API_URL
+    JupyterHub runs this as a managed service; configure() adds it. The hub is that of JUPYTERHUB_API_URL
     and JUPYTERHUB_API_TOKEN, which JupyterHub sets.
     """
     missing = [name for name in ("JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN") if not os.environ.get(name)]

@@ -87,7 +87,7 @@ def decide(activity: ServerActivity, policy: IdlePolicy | None, now: datetime) -
         A decision to stop it only where it has been idle for at least the policy's timeout. Never raises.
     """
     if policy is None:
-        return CullDecision(is_culled=False, reason="the hub tells no policy for it")
+        return CullDecision(is_culled=False, reason="the hub gives no policy for it")
     team = f"team {policy.team}" if policy.team else "no team"
     if policy.timeout is None:
         return CullDecision(is_culled=False, reason=f"{team} lets it be idle for ever")

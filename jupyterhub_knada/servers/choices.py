@@ -243,7 +243,7 @@ def lasting_values(
             check_image(profile, {**values, **named, name: chosen}, *within)
         except RefusedError:
             notices.append(
-                f"{quoted(chosen.value)}, chosen last time for {quoted(name)}, is gone; the default holds."
+                f"{quoted(chosen.value)}, chosen last time for {quoted(name)}, is gone; the default is used."
             )
         else:
             values[name] = chosen

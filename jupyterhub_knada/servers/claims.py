@@ -24,7 +24,7 @@ class ClaimsUnreadableError(KnadaError):
 
     def __init__(self, namespace: str, cause: BaseException) -> None:
         super().__init__(f"the claims in namespace {namespace} cannot be read: {name_error(cause)}")
-        told = f"Your home cannot be looked up in namespace {namespace}, so that nothing was started. "
+        told = f"The hub cannot search namespace {namespace} for your home, so that nothing was started. "
         if isinstance(cause, ApiException) and cause.status == HTTPStatus.FORBIDDEN:
             told += "The hub has no right to read it: the namespace is not prepared. "
             told += "Report this to whoever runs this hub."

@@ -91,7 +91,7 @@ class EnduringKubeSpawner(ReadinessKubeSpawner):
             async with asyncio.timeout(self.k8s_api_request_retry_timeout if is_hurried else None):
                 status: int | None = await super().poll()
         except UNANSWERED as error:
-            self.log.warning("Server of %s cannot be looked at: %s", self._log_name, self._name_error(error))
+            self.log.warning("Server of %s cannot be checked: %s", self._log_name, self._name_error(error))
             return None
         if self._may_have_pod:
             # The watch may not have shown it yet, nor may the answer to its making have come.

@@ -293,7 +293,7 @@ def _refuse_not_yours(home: HomePlan, claim: Claim) -> Refusal:
         Code.HOME_NOT_YOURS,
         f"The claim {claim.namespace}/{claim.name} would be your home in team {home.team}, "
         "but its labels say that it belongs to another person or team.",
-        f"Ask {_whom(home)} to look at its labels and annotations.",
+        f"Ask {_whom(home)} to check its labels and annotations.",
         status=409,
     )
 

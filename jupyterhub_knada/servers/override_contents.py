@@ -149,11 +149,11 @@ def _resources(_: str, value: Any) -> Iterable[Fault]:
     for key, content in items(value):
         if key in BOUNDED_RESOURCES:
             trait = "mem_limit or mem_guarantee" if key == "memory" else "cpu_limit or cpu_guarantee"
-            rule = "the platform's bounds hold for it under its own name"
+            rule = "the platform's bounds apply to it under its own name"
             message = f"not an extra resource {got(key)}"
             yield Fault(Code.OWNED_OVERRIDE, message, rule, f"use {trait}", (key,), at_key=True)
         elif not is_extended_resource(key):
-            rule = "only devices, as domain/name: no bound holds for others, such as the node's disk"
+            rule = "only devices, as domain/name: no bound applies to others, such as the node's disk"
             remedy = "write for example 'nvidia.com/gpu', or remove it"
             message = f"not an extra resource {got(key)}"
             yield Fault(Code.OWNED_OVERRIDE, message, rule, remedy, (key,), at_key=True)
@@ -166,7 +166,7 @@ def _seconds(name: str, value: Any) -> Iterable[Fault]:
     least, most = SECONDS[name]
     if isinstance(value, bool):
         # An int for a trait, and for nobody else.
-        rule = f"KubeSpawner's {name} takes a whole number"
+        rule = f"KubeSpawner's {name} must be a whole number"
         yield Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got_kind(value)}", rule, "correct it")
     elif isinstance(value, int) and not least <= value <= most:
         rule = f"a whole number of seconds from {least} to {most}"

@@ -37,7 +37,7 @@ def check_tolerations(_: str, value: Any) -> Iterable[Fault]:
         taint = field(toleration, "key")
         if toleration is not None and not (isinstance(taint, str) and taint):
             message, rule = "a toleration of every taint", "a profile's toleration names the taint by its key"
-            remedy = "add key: nodes that are kept free for others would be taken, too"
+            remedy = "add key: nodes that are kept free for others would be used, too"
             yield Fault(Code.OWNED_OVERRIDE, message, rule, remedy, (place,))
         elif isinstance(taint, str) and (fault := reserved_taint(taint)):
             spelling = next(key for key in keys(toleration) if camel(key) == "key")

@@ -236,7 +236,7 @@ CONTAINER_REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "livenessProbe": _PROBE,
         "ports": "a port of the node is no server's, and Pod Security 'restricted' forbids it",
         "readinessProbe": _PROBE,
-        "resources": "bounds hold for sizes under their own names",
+        "resources": "bounds apply to sizes under their own names",
         "securityContext": f"{_PRIVILEGE}, and Pod Security 'restricted' asks for the platform's own",
         "startupProbe": _PROBE,
         "volumeDevices": "a device is the node's disk",

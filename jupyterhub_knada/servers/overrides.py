@@ -98,8 +98,8 @@ def _check_trait(name: str, value: Any) -> tuple[Fault, ...]:
     try:
         trait.validate(HasTraits(), thaw(value))  # type: ignore[attr-defined]  # every trait below Any has it
     except TraitError:
-        takes = f"KubeSpawner's {name} takes {_IN_WORDS.get(trait.info(), trait.info())}"
-        return (Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got_kind(value)}", takes, "correct it"),)
+        rule = f"KubeSpawner's {name} must be {_IN_WORDS.get(trait.info(), trait.info())}"
+        return (Fault(Code.BAD_OVERRIDE, f"not a value of {name} {got_kind(value)}", rule, "correct it"),)
     return ()
 
 

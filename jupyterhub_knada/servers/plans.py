@@ -218,7 +218,7 @@ def _check_server_name(name: str) -> None:
     length = len(name.encode(errors="surrogatepass"))
     if length <= LONGEST_SERVER_NAME:
         return
-    message = f"The name of this server has {length} bytes; at most {LONGEST_SERVER_NAME} are taken."
+    message = f"The name of this server has {length} bytes; at most {LONGEST_SERVER_NAME} are allowed."
     raise RefusedError(Refusal(Code.TEXT_TOO_LONG, message, "Give it a shorter name.", status=400))
 
 

@@ -149,9 +149,7 @@ class PodWatch:
     async def _ask_again(self) -> None:
         while not await self._may_watch_everywhere():
             await self._end_quiet_ones()
-        self._log.info(
-            "The hub may watch pods in all namespaces now: one watch takes the place of the others"
-        )
+        self._log.info("The hub may watch pods in all namespaces now: one watch replaces the others")
         watches, self._namespaces = [*self._namespaces.values()], {}
         self._everywhere = self._make(None)
         self._everywhere.start()

@@ -103,17 +103,17 @@ def _check_own_text(
     of = f"option {quoted(name)} of profile {quoted(profile.slug)}"
     unlisted = option.unlisted_choice
     if unlisted is None or not unlisted.enabled:
-        _refuse(f"{of.capitalize()} takes no text of your own.", name_them(text, option.choices))
+        _refuse(f"{of.capitalize()} accepts no text of your own.", name_them(text, option.choices))
     if not text.strip():
         _refuse(f"The text for {of} is empty.", "Write it, or choose from the list.")
     if len(text) > MAX_OWN_TEXT_LENGTH:
         _refuse(
-            f"The text for {of} has {len(text)} characters; at most {MAX_OWN_TEXT_LENGTH} are taken.",
+            f"The text for {of} has {len(text)} characters; at most {MAX_OWN_TEXT_LENGTH} are allowed.",
             "Write a shorter one.",
         )
     if not _is_match(unlisted.validation_regex, text, of, matches):
         rule = unlisted.validation_message or f"It has to match {unlisted.validation_regex}."
-        _refuse(f"{quoted(text)} is not taken for {of}.", rule)
+        _refuse(f"{quoted(text)} is invalid for {of}.", rule)
 
 
 def _is_match(pattern: str | None, text: str, of: str, matches: Matcher) -> bool:
@@ -202,7 +202,7 @@ def _lengths_filled_in(template: Any, length: int) -> Iterator[int]:
 
 
 def _refuse_length(code: Code, what: str, most: int) -> NoReturn:
-    message = f"With your own text, the profile's override has {what}; at most {most} are taken."
+    message = f"With your own text, the profile's override has {what}; at most {most} are allowed."
     remedy = "Write a shorter one, or report this to whoever keeps the team's file."
     raise RefusedError(Refusal(code, message, remedy, status=400))
 

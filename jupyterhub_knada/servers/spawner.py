@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 class KnadaSpawner(TeamStartsKubeSpawner):
     """Start servers of many teams, each as its team's file and the platform's say.
 
-    All settings of KubeSpawner are the lowest layer; where a team or the platform says otherwise, that holds.
+    All settings of KubeSpawner are the lowest layer; what a team or the platform says is used instead.
     """
 
     teams_dir = Unicode(
@@ -68,7 +68,7 @@ class KnadaSpawner(TeamStartsKubeSpawner):
         allow_none=True,
         config=True,
         help="""
-        The file that holds for all teams: defaults, bounds, images, profiles.
+        The file that applies to all teams: defaults, bounds, images, profiles.
 
         A path, or None (the default): there is no such file, so no defaults and no bounds. Read when the hub
         starts and whenever it changes; running servers never change. Without it nothing bounds what a team
@@ -350,8 +350,8 @@ class KnadaSpawner(TeamStartsKubeSpawner):
         try:
             setattr(self, trait, value)
         except TraitError as error:
-            self.log.warning("KubeSpawner does not take the plan's %s: %s", trait, error)
-            message = f"KubeSpawner does not take what the profile says of {trait}."
+            self.log.warning("KubeSpawner rejected the plan's %s: %s", trait, error)
+            message = f"KubeSpawner rejected what the profile says of {trait}."
             remedy = "Choose another profile. Report this to whoever keeps the team's file."
             refusal = Refusal(Code.BAD_OVERRIDE, message, remedy, status=409)
             raise self._refused(refusal) from None

@@ -88,7 +88,7 @@ class WatchLog:
 
     def tell_listed(self, place: str, there: int, gone: int) -> None:
         """Say that everything was read again."""
-        words = "Listed %s in %s anew: %d are there, %d have gone since the last look"
+        words = "Listed %s in %s anew: %d are there, %d have gone since the last list"
         self._log.info(words, self._kind, place, there, gone)
 
     def tell_late(self, place: str) -> None:
@@ -125,7 +125,7 @@ class WatchLog:
         """Say that a place cannot be watched; of several only the first is told."""
         level = self._log.debug if self._cut else self._log.warning
         self._cut.add(place)
-        words = "The watch of %s in %s is cut; what was seen last holds until it is back: %s"
+        words = "The watch of %s in %s is cut; what was seen last is used until it is back: %s"
         level(words, self._kind, place, reason)
 
     def tell_back(self, place: str) -> None:

@@ -84,7 +84,7 @@ def warn_of_lookalikes(views: Mapping[str, FileView[TeamFile]]) -> Iterator[tupl
         message = f"a name that looks like another team's {got(shown[slug][-1])}"
         named = [views[other].place(("displayName",)) for other in others[:_MOST_SHOWN]]
         more = [f"{len(others) - _MOST_SHOWN} more"] if len(others) > _MOST_SHOWN else []
-        rule = f"people cannot tell it from {joined([*named, *more])}"
+        rule = f"people cannot distinguish it from {joined([*named, *more])}"
         fault = Fault(
             Code.CONFUSABLE_NAMES, message, rule, "give each team a name of its own", ("displayName",)
         )

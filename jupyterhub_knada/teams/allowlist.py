@@ -97,10 +97,10 @@ def _refuse_what_is_stripped(text: str) -> None:
         raise AllowlistError(
             f"a range of addresses {got(text)}",
             "list the addresses one by one",
-            "the egress rules take no ranges",
+            "the egress rules accept no ranges",
         )
     if "*" in text:
-        rule = "the egress rules take no wildcards and would drop it silently"
+        rule = "the egress rules accept no wildcards and would drop it silently"
         raise AllowlistError(f"a wildcard {got(text)}", "list the host names one by one", rule)
     if text.count(":") > 1 and "://" not in text:
         raise AllowlistError(

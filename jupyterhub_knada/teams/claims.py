@@ -253,7 +253,7 @@ def _who_has(
     """Say who has a claim: by its file, or by what it is served with though its file says otherwise."""
     for slug in slugs:
         if views[slug].part is not None and claim not in claimed[slug]:
-            return f"team {slug} is served with it, as {views[slug].file} last held"
+            return f"team {slug} is served with it, by the last valid version of {views[slug].file}"
     places = [views[slug].place(claimed[slug].get(claim, ())) for slug in slugs[:_MOST_SHOWN]]
     if len(slugs) > _MOST_SHOWN:
         places.append(f"{len(slugs) - _MOST_SHOWN} more")

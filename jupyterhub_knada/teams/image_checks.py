@@ -86,7 +86,7 @@ def check_override_images(
         if not isinstance(image, str) or "{" in image:
             continue  # A text with `{value}` is judged when somebody has typed the value.
         if parse_image(image) is None:
-            rule = "an override takes a full reference, 'registry/path:tag'"
+            rule = "an override needs a full reference, 'registry/path:tag'"
             fault = Fault(
                 Code.BAD_IMAGE, f"not an image {got_kind(image)}", rule, "write one, or use 'image'", full
             )

@@ -298,7 +298,7 @@ class Defaults(Settings):
 
 
 class PlatformFile(FileModel):
-    """What holds for all teams: `platform.yaml`. Every key is optional."""
+    """What applies to all teams: `platform.yaml`. Every key is optional."""
 
     project: Project | None = Field(
         default=None,
@@ -366,7 +366,7 @@ class PlatformFile(FileModel):
     )
     homes_inherited_by: Slug | None = Field(
         default=None,
-        description="Slug of the one team that takes over the homes of an older hub in this namespace.",
+        description="Slug of the one team that inherits the homes of an older hub in this namespace.",
         examples=["kyrre"],
     )
 

@@ -107,7 +107,7 @@ RESERVED_DOMAINS: Mapping[str, str] = MappingProxyType(
         "vault.security.banzaicloud.io": _LOOSENS,
         "vpc.amazonaws.com": _LOOSENS,
         "hub.jupyter.org": "the hub finds its users' objects by it",
-        "knada.nav.no": "it tells whose server and home an object is",
+        "knada.nav.no": "it says whose server and home an object is",
     },
 )
 """Domains of keys, all below them included; a key without a slash can be one, as `cpu-quota.crio.io`."""
@@ -116,10 +116,10 @@ RESERVED_PREFIXES = ("dev.gvisor.", "io.cilium.", "io.katacontainers.", "io.kube
 RESERVED_VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         "KNADA_TEAM_SECRET": "it is the name of the team's secret, set for every server",
-        "CPU_GUARANTEE": "the hub tells the server its size in it",
-        "CPU_LIMIT": "the hub tells the server its size in it",
-        "MEM_GUARANTEE": "the hub tells the server its size in it",
-        "MEM_LIMIT": "the hub tells the server its size in it",
+        "CPU_GUARANTEE": "the hub gives the server its size in it",
+        "CPU_LIMIT": "the hub gives the server its size in it",
+        "MEM_GUARANTEE": "the hub gives the server its size in it",
+        "MEM_LIMIT": "the hub gives the server its size in it",
         "JUPYTER_IMAGE": "KubeSpawner sets it",
         "JUPYTER_IMAGE_SPEC": "KubeSpawner sets it",
     },
@@ -165,7 +165,7 @@ def reserved_taint(key: str) -> Fault | None:
     if not re.fullmatch(RESERVED_TAINT, _domain_lowered(key)):
         return None
     rule = (
-        "nodes with a role, as the Kubernetes API's, and nodes that are not fit for pods take nobody's server"
+        "nodes with a role, as the Kubernetes API's, and nodes that are not fit for pods run nobody's server"
     )
     return Fault(Code.RESERVED_NAME, f"a taint of the cluster's own {got(key)}", rule, "remove it")
 

@@ -69,7 +69,7 @@ def measure_pattern(pattern: str) -> int:
     work = len(pattern) * max(of_others) * prod(of_groups)
     if work > MOST_WORK:
         message = (
-            f"its length times its repeat counts is more than {MOST_WORK}, and takes for ever to prepare"
+            f"its length times its repeat counts is more than {MOST_WORK}, and cannot be prepared in time"
         )
         raise PatternError(message)
     return work

@@ -78,7 +78,7 @@ def line(longest: int, what: str) -> Reader[str]:
     def read(value: object) -> str:
         found = " ".join(read_text(value).split())
         if not found:
-            rule = "an empty text tells nobody anything"
+            rule = "an empty text says nothing"
             raise told(Fault(Code.WRONG_TYPE, f"{what} is empty", rule, "write one, or leave the key out"))
         return found
 
@@ -283,7 +283,7 @@ def list_of(
     same: Callable[[T], object] | None = None,
     secret: bool = False,
 ) -> Reader[tuple[T, ...]]:
-    """Make a reader of lists; it tells everything that is wrong with any entry, and entries written twice.
+    """Make a reader of lists; it lists everything that is wrong with any entry, and entries written twice.
 
     Args:
         read_item: reads one entry.

@@ -294,7 +294,7 @@ def _log_change(before: Snapshot | None, after: Snapshot) -> None:
     if before and before.has_errors and not after.has_errors:
         _log.info("all team files are valid again")
     _log.info(
-        "team files, version %d: %d served, %d closed (%s), %d as they last held (%s)",
+        "team files, version %d: %d served, %d closed (%s), %d in their last valid version (%s)",
         after.version,
         len(after.teams),
         len(after.closed),

@@ -140,7 +140,7 @@ def _clash(team: LoadedTeam, claim: Claim, path: Path, holder: LoadedTeam) -> Pr
         field=shown(path),
         code=Code.CLAIMED_TWICE,
         message=f"claimed twice {got(claim.value)}",
-        rule=f"team {holder.slug} is served with it, as {holder.file} last held",
+        rule=f"team {holder.slug} is served with it, by the last valid version of {holder.file}",
         remedy=f"correct {holder.file} first, or choose another",
     )
 

@@ -98,6 +98,6 @@ def shortened(problems: list[Problem]) -> tuple[Problem, ...]:
 
 def _no_mapping(value: Any, required: Mapping[str, Any]) -> Fault:
     message = "an empty file" if value is None else f"not a mapping {got(value)}"
-    # An empty platform file is no "nothing to say": a lost text would take all bounds with it.
+    # An empty platform file is no "nothing to say": a lost text would remove all bounds.
     remedy = f"write at least {' and '.join(required)}" if required else "write '{}' if it shall say nothing"
     return Fault(Code.FILE_EMPTY, message, "a file has lines 'key: value'", remedy)

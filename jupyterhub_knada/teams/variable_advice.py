@@ -44,10 +44,10 @@ Web Tokens, and addresses with a password. Source: each service's documented pre
 
 _OF_THE_IMAGE: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "HOME": "programs look for their settings in the home at /home/jovyan",
+        "HOME": "programs read their settings from the home at /home/jovyan",
         "LD_LIBRARY_PATH": "programs of the image may load libraries that do not fit",
         "LD_PRELOAD": "every program of the image would load it",
-        "PATH": "it takes the place of the image's own, so that programs are not found",
+        "PATH": "it replaces the image's own, so that programs are not found",
         "PYTHONHOME": "Python would not find its own modules",
         "PYTHONPATH": "its modules come before the image's own, JupyterLab's among them",
     }

@@ -37,7 +37,7 @@ def read_value(value: object) -> str:
     """Read a variable's value: the text of the file, `true` and `3.10` included."""
     if not isinstance(value, str | int):
         message = f"not a single value {got(value)}"
-        raise told(Fault(Code.BAD_ENVIRONMENT, message, "a variable holds one text", "quote it if it is one"))
+        raise told(Fault(Code.BAD_ENVIRONMENT, message, "a variable is one text", "quote it if it is one"))
     text = str(value)
     if len(text) > LONGEST_VALUE:
         message = f"a value of {len(text)} characters"

@@ -213,7 +213,7 @@ def test_program_state_of_an_unknown_kind_is_told(start: Start, tmp_path: Path) 
         database.execute("INSERT INTO objects VALUES ('bananas', '', 'b', 1, '{}')")
     done = _run("--state-dir", str(tmp_path / "state"))
     assert done.returncode == 1
-    assert "the state folder holds bananas, which is not served; choose another one" in done.stderr
+    assert "the state folder contains bananas, which is not served; choose another one" in done.stderr
 
 
 def test_program_private_files_are_private(start: Start, tmp_path: Path) -> None:

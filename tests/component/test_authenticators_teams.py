@@ -344,7 +344,7 @@ async def test_sign_in_that_the_database_takes_for_somebody_else_is_refused(told
     told.model = {"name": "\u212aari", "groups": ["analysts"]}
     with pytest.raises(RefusedSignInError) as refused:
         await told.get_authenticated_user(Careless(), {})  # type: ignore[no-untyped-call]
-    assert "takes your user name for another person's" in refused.value.jupyterhub_message
+    assert "confuses your user name with another person's" in refused.value.jupyterhub_message
 
 
 async def test_sign_in_follows_a_changed_team_file(told: Told, teams: Path) -> None:

@@ -126,7 +126,7 @@ def test_annotation_escapes_what_has_a_meaning_in_a_workflow_command() -> None:
         pytest.param(["{0}/none"], "'{0}/none' is not there.", id="no such folder"),
         pytest.param(
             ["{0}/platform.yaml"],
-            "'{0}/platform.yaml' is a file; name the folder that holds teams/.",
+            "'{0}/platform.yaml' is a file; name the folder that contains teams/.",
             id="a file",
         ),
         pytest.param(

@@ -215,16 +215,16 @@ def test_configure_with_everything_wrong_tells_everything_at_once(
 
 
 WRONG_IN_ALL = (
-    "configure(): teams_dir: there is no such folder (got '{gone}'); it holds one YAML file a team; "
+    "configure(): teams_dir: there is no such folder (got '{gone}'); it contains one YAML file a team; "
     "create it, or name the one that is mounted. [KNADA-H001]\n"
-    "configure(): platform_file: there is no such file (got '{gone}/p.yaml'); it says what holds for all "
+    "configure(): platform_file: there is no such file (got '{gone}/p.yaml'); it says what applies to all "
     "teams; create it, or leave the argument out. [KNADA-H001]\n"
     "configure(): authenticator: is none of ours (got 'pam'); it has to be a class made with "
-    "KnadaAuthenticator, which keeps people in their teams; take 'knada-oidc', or write "
+    "KnadaAuthenticator, which keeps people in their teams; use 'knada-oidc', or write "
     "`class Mine(KnadaAuthenticator, YourAuthenticator)`. [KNADA-H001]\n"
     "configure(): culler: needs jupyterhub-idle-culler 2 or newer (got none); install "
     "'jupyterhub-knada[culler]', or say culler=False. [KNADA-H001]\n"
-    "configure(): KNADA_CULL_EVERY: not a number of seconds (got '5m'); the culler looks that often; "
+    "configure(): KNADA_CULL_EVERY: not a number of seconds (got '5m'); the culler checks that often; "
     "write a whole number above 0, or leave it out. [KNADA-H001]\n"
     "configure(): JupyterHub.load_groups: is set; groups follow the team files and nothing else; remove "
     "it, and list people in team files. [KNADA-H001]"

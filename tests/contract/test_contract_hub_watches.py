@@ -293,7 +293,7 @@ async def test_server_that_is_overloaded_is_asked_until_it_answers(
     await _make(api, namespace, "b")
     await _until(pods, namespace, "a", "b")
     assert count_calls(faulty, "list") == 4
-    assert _told(lines, f"is cut; what was seen last holds until it is back: {status}: too many") == 1
+    assert _told(lines, f"is cut; what was seen last is used until it is back: {status}: too many") == 1
     assert _told(lines, "in all namespaces is back") == 1
 
 
@@ -409,7 +409,7 @@ async def test_rights_that_come_and_go_change_how_pods_are_watched(
         await hub_pods.know(other)
     await _grant(api, namespace, everywhere=True)
     await _until(hub_pods, other, "x")
-    assert _told(lines, "one watch takes the place of the others") == 1
+    assert _told(lines, "one watch replaces the others") == 1
     (await api.delete(f"{_RBAC}/clusterrolebindings/{namespace}")).ok()
     await _may(hub, "/api/v1/pods", allowed=False)
     await _cut(hub_faulty)

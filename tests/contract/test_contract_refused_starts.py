@@ -174,6 +174,6 @@ async def test_start_in_a_namespace_that_nobody_prepared_is_told_in_words(
         await until_it_holds(hub, Right("persistentvolumeclaims", "list"), namespace, is_given=False)
         _, told = await _told(spawners)
         assert told == (
-            f"Your home cannot be looked up in namespace {namespace}, so that nothing was started. "
+            f"The hub cannot search namespace {namespace} for your home, so that nothing was started. "
             f"The hub has no right to read it: the namespace is not prepared. {_ADMINS}"
         )

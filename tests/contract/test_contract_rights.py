@@ -53,8 +53,8 @@ BROKEN: Final = {
     NEVER_STOPPED: 'cannot delete resource "pods" in API group "" in the namespace "{namespace}"',
     Right("events", "list"): "The hub may not watch events in namespace {namespace}",
     Right("events", "watch"): "The hub may not watch events in namespace {namespace}",
-    Right("persistentvolumeclaims", "get"): "Your home cannot be looked up in namespace {namespace}",
-    Right("persistentvolumeclaims", "list"): "Your home cannot be looked up in namespace {namespace}",
+    Right("persistentvolumeclaims", "get"): "The hub cannot search namespace {namespace} for your home",
+    Right("persistentvolumeclaims", "list"): "The hub cannot search namespace {namespace} for your home",
     Right("persistentvolumeclaims", "create"): "the hub has no right to make homes there",
 }
 """What is told of a start and a stop without a right: to the server's owner, or in the log."""

@@ -11,7 +11,7 @@ from typing import Final
 
 CALLS: Final = "A call to the API server fails"
 HUB: Final = "The hub is killed and started again"
-END: Final = "The hub is told to end"
+END: Final = "The hub is asked to end"
 CLUSTER: Final = "A watch, the API server or a node goes away"
 MEETINGS: Final = "Something is in the way"
 
@@ -58,7 +58,7 @@ _NOT_BEFORE: Final = "The hub asks again, not before the time that the answer na
 _UNTIL: Final = "The hub asks again until it is answered: the server counts as stopping, never as gone."
 _CLEAN: Final = "Nothing is left of the start; the next one works once the API server does."
 
-_NO_HOME: Final = "Your home cannot be looked up in namespace …, so that nothing was started. "
+_NO_HOME: Final = "The hub cannot search namespace … for your home, so that nothing was started. "
 _NO_RIGHT_TO_LOOK: Final = (
     "The hub has no right to read it: the namespace is not prepared. Report this to whoever runs this hub."
 )
@@ -95,14 +95,14 @@ ROWS: Final = (
         "clostclaim",
         "the claim is made, and the answer is lost",
         _LONGER,
-        "The hub asks again, is told that there is one, and takes it as it is this person's.",
+        "The hub asks again, learns that there is one, and uses it as it is this person's.",
     ),
     Row(
         CALLS,
         "c409claim",
         "the claim is made: 409, two changed a quota at once",
         _LONGER,
-        "The hub asks again; stock takes it for a claim that is there, and the pod waits for it in vain.",
+        "The hub asks again; stock treats it as a claim that is there, and the pod waits for it in vain.",
     ),
     Row(CALLS, "c429pod", "the pod is made: 429 with `Retry-After`", _LONGER, _NOT_BEFORE),
     Row(CALLS, "c500pod", "the pod is made: 500", _LONGER, _AGAIN),
@@ -111,7 +111,7 @@ ROWS: Final = (
         "clostpod",
         "the pod is made, and the answer is lost",
         _LONGER,
-        "The hub asks again, is told that there is one, and replaces it.",
+        "The hub asks again, learns that there is one, and replaces it.",
     ),
     Row(
         CALLS,
@@ -202,14 +202,14 @@ ROWS: Final = (
         "mownclaim",
         "another server of the same person makes the home first",
         "Nothing.",
-        "The start takes that claim: it is the same home.",
+        "The start uses that claim: it is the same home.",
     ),
     Row(
         MEETINGS,
         "mforeign",
         "somebody else's claim of this name comes first",
         "The claim … would be your home in team alfa, but its labels say that it belongs to another person "
-        "or team. Ask whoever runs this hub to look at its labels and annotations. [KNADA-S009]",
+        "or team. Ask whoever runs this hub to check its labels and annotations. [KNADA-S009]",
         "Nothing is mounted; the next start works when the claim is gone.",
     ),
     Row(
@@ -227,7 +227,7 @@ ROWS: Final = (
         "the quota for storage is used up",
         "Kubernetes rejected your home in namespace …: its quota for storage is used up. "
         "Report this to whoever runs this hub.",
-        "Nothing is left of the start; the next one works when there is room.",
+        "Nothing is left of the start; the next one works when there is space.",
         team="full",
     ),
     Row(
@@ -240,7 +240,7 @@ ROWS: Final = (
     Row(
         MEETINGS,
         "mpodending",
-        "a pod of this name is being deleted, and takes its time",
+        "a pod of this name is being deleted, and ends slowly",
         "Nothing.",
         "The hub ends it at once and makes its own.",
     ),
@@ -286,7 +286,7 @@ ROWS: Final = (
         "The hub knows it again.",
     ),
     Row(HUB, "hdela", "the pod was deleted, the hub has no answer yet", _STOPPED, _FORGOTTEN),
-    Row(HUB, "hending", "the pod takes its time to end", _STOPPED, _FORGOTTEN),
+    Row(HUB, "hending", "the pod ends slowly", _STOPPED, _FORGOTTEN),
     Row(HUB, "hstore", "the pod is gone, nothing is stored yet", _STOPPED, _FORGOTTEN),
     Row(
         END,

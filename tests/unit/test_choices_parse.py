@@ -278,8 +278,8 @@ def test_parse_choice_of_earlier_options_that_are_gone_falls_back_with_a_notice_
     choice = chosen({"team": "alfa"}, last=Choice("alfa", "big", options))
     assert choice.options == {"cpus": OptionValue("two")}
     assert choice.notices == (
-        "'evil/img', chosen last time for 'image', is gone; the default holds.",
-        "'x', chosen last time for 'gone', is gone; the default holds.",
+        "'evil/img', chosen last time for 'image', is gone; the default is used.",
+        "'x', chosen last time for 'gone', is gone; the default is used.",
     )
 
 

@@ -69,7 +69,7 @@ def before(**ago: float) -> datetime:
             ServerActivity(before(days=90), before(days=90)),
             None,
             False,
-            "the hub tells no policy for it",
+            "the hub gives no policy for it",
             id="no policy",
         ),
         pytest.param(

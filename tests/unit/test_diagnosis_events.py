@@ -128,7 +128,7 @@ def test_kill_is_explained_by_whose_it_is_and_why(
         ),
         pytest.param(
             {"reason": "OutOfnvidia.com/gpu", "message": "raw"},
-            "The machine that was chosen has no room left for the server.",
+            "The machine that was chosen has too little free capacity for the server.",
             id="a device that is taken",
         ),
     ],

@@ -133,7 +133,7 @@ EXPLAINED = {
     "node-lost": ("machine", f"The server's machine did not answer the cluster. {LATER}"),
     "node-refuses-cpu": (
         "machine",
-        "The machine that was chosen has no room left for the server. Try again.",
+        "The machine that was chosen has too little free capacity for the server. Try again.",
     ),
     "node-tainted": ("machine", CLEARED),
     "not-ready": ("probe", f"The server did not answer. {HUB}"),

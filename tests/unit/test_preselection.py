@@ -69,7 +69,7 @@ NOT_OFFERED: dict[str, tuple[dict[str, Any], Choice | None, str]] = {
     "an own text where none is taken": (
         {**BIG, "cpus--unlisted-choice": "64", "image": "python"},
         Choice("alfa", "big", {"image": OptionValue("python")}),
-        "Option 'cpus' of profile 'big' takes no text",
+        "Option 'cpus' of profile 'big' accepts no text",
     ),
     "an image outside the bounds": (
         {**BIG, "image--unlisted-choice": "evil/img:1", "cpus": "two"},

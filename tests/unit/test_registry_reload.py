@@ -241,7 +241,7 @@ def test_registry_newcomer_cannot_take_what_a_team_is_still_served_with(tmp_path
     assert (list(after.teams), list(after.closed), sorted(after.stale)) == (["kyrre"], ["thief"], ["kyrre"])
     (problem,) = after.closed["thief"].problems
     assert str(problem).startswith("teams/thief.yaml:1:12: namespace: claimed twice")
-    assert problem.rule == "team kyrre is served with it, as teams/kyrre.yaml last held"
+    assert problem.rule == "team kyrre is served with it, by the last valid version of teams/kyrre.yaml"
     assert problem in after.problems
 
 

@@ -232,7 +232,8 @@ def test_team_that_passes_a_bound_keeps_what_it_is_served_with(tmp_path: Path) -
     assert list(loaded.closed) == ["a", "b"]
     assert str(loaded.closed["b"].problems[0]) == (
         "teams/b.yaml:1:12: namespace: claimed twice (got 'a'); "
-        "team a is served with it, as teams/a.yaml last held; give each team its own namespace [KNADA-C031]"
+        "team a is served with it, by the last valid version of teams/a.yaml; "
+        "give each team its own namespace [KNADA-C031]"
     )
 
 

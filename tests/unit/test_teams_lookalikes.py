@@ -58,8 +58,8 @@ def test_teams_that_look_the_same_are_told_in_each_file(tmp_path: Path) -> None:
     )
     assert set(loaded.teams) == {"a", "b", "d"}
     assert [(p.file, p.line, p.rule) for p in loaded.problems if str(p.code) == "KNADA-C050"] == [
-        ("teams/a.yaml", 3, "people cannot tell it from teams/b.yaml:3"),
-        ("teams/b.yaml", 3, "people cannot tell it from teams/a.yaml:3"),
-        ("teams/c.yaml", 3, "people cannot tell it from teams/d.yaml:3"),
-        ("teams/d.yaml", 3, "people cannot tell it from teams/c.yaml:3"),
+        ("teams/a.yaml", 3, "people cannot distinguish it from teams/b.yaml:3"),
+        ("teams/b.yaml", 3, "people cannot distinguish it from teams/a.yaml:3"),
+        ("teams/c.yaml", 3, "people cannot distinguish it from teams/d.yaml:3"),
+        ("teams/d.yaml", 3, "people cannot distinguish it from teams/c.yaml:3"),
     ]

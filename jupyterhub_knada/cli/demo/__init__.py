@@ -24,7 +24,7 @@ Examples:
 Exit codes:
   0  stopped by Ctrl-C or SIGTERM
   1  a part of the demo could not start, or ended
-  2  wrong use: not Linux, the port is taken, another demo runs in this folder
+  2  wrong use: not Linux, the port is in use, another demo runs in this folder
 """
 
 

@@ -58,7 +58,7 @@ class PortTakenError(Exception):
     def __init__(self, port: int) -> None:
         other = port + 1
         super().__init__(
-            f"Port {port} of 127.0.0.1 is taken; choose another one: make demo PORT={other}, "
+            f"Port {port} of 127.0.0.1 is in use; choose another one: make demo PORT={other}, "
             f"or jupyterhub-knada demo --port {other}."
         )
 
@@ -204,7 +204,7 @@ async def run_until_stopped(demo: Demo) -> int:
     Side effects: prints to the terminal what a person needs to try it, an API token among it.
 
     Returns:
-        The exit code: 0 after a signal, 1 when a part failed, 2 when the port is taken.
+        The exit code: 0 after a signal, 1 when a part failed, 2 when the port is in use.
     """
     stops = [asyncio.Event(), asyncio.Event()]
 

@@ -109,7 +109,7 @@ class EmbeddedCluster:
 
         Raises:
             StateError: the folder cannot be used.
-            OSError: the port is taken.
+            OSError: the port is in use.
         """
         self._storage = Storage(self._folder)
         self._running = contextlib.AsyncExitStack()

@@ -33,7 +33,7 @@ DIFFERENCES: Final = (
     ),
     Difference(
         "Deleting a page",
-        "A deletion of many takes selectors; `limit`, `continue`, `resourceVersion`, `resourceVersionMatch`"
+        "A deletion of many accepts selectors; `limit`, `continue`, `resourceVersion`, `resourceVersionMatch`"
         " and `sendInitialEvents` are refused with 501.",
         "It would delete a part of what is meant, and no client that matters asks for that.",
     ),
@@ -113,7 +113,7 @@ DIFFERENCES: Final = (
     ),
     Difference(
         "New rights",
-        "Hold at once, where a real API server learns of them through a watch of its own.",
+        "Apply at once, where a real API server learns of them through a watch of its own.",
         "There is one process.",
     ),
     Difference(

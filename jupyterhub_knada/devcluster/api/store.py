@@ -142,7 +142,7 @@ class Store:
         self._collections = {kind: Collection(self.revision) for kind in kinds}
         for kind, key, revision, body in storage.load():
             if kind not in self._collections:
-                raise StateError(f"the state folder holds {kind}, which is not served; choose another one")
+                raise StateError(f"the state folder contains {kind}, which is not served; choose another one")
             self._collections[kind].objects[key] = Stored(key, revision, body)
 
     def end_watches(self) -> None:

@@ -38,7 +38,7 @@ class AddressRange:
                 break
         else:
             raise AddressesExhaustedError(
-                "other nodes of this machine hold all of 127.1.0.0/16; stop some of them"
+                "other nodes of this machine use all of 127.1.0.0/16; stop some of them"
             )
         self._used: set[str] = set()
         self._next = 0

@@ -50,7 +50,7 @@ class KubeletServer:
         self.port = 0
 
     async def start(self) -> None:
-        """Listen. Raises: OSError: the port is taken, or a file cannot be read."""
+        """Listen. Raises: OSError: the port is in use, or a file cannot be read."""
         app = web.Application(middlewares=[self._authenticate])
         app.router.add_get("/healthz", _answer_health)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._answer_logs)

@@ -43,7 +43,7 @@ def read_records(pods_folder: Path) -> dict[str, JsonObject]:
             record = json.loads((folder / "pod.json").read_text())
             records[record["uid"]] = record
         except (OSError, ValueError, KeyError):
-            logger.warning("removing %s: it holds no record of a pod", folder)
+            logger.warning("removing %s: it contains no record of a pod", folder)
             kill_marked(str(folder))
             remove_folder(folder)
     return records

@@ -190,7 +190,7 @@ class LocalNode:
         if record is None:
             record = write_record(folder, pod, self._take_address(), datetime.now(UTC).timestamp())
         else:
-            logger.info("taking up pod %s/%s again", record["namespace"], record["name"])
+            logger.info("resuming pod %s/%s", record["namespace"], record["name"])
         runner = PodRunner(self._context, pod, folder, record)
         self._pods[uid] = runner
         self._tasks[uid] = asyncio.create_task(self._run(runner))

@@ -147,7 +147,7 @@ def _build_parser() -> argparse.ArgumentParser:
         help="HOME in the image (default: /home/jovyan)",
     )
     add("--missing-image", action="append", default=[], metavar="PATTERN", help="images that are not found")
-    add("--pull-seconds", type=_seconds, default=0.0, help="how long a first pull takes (default: present)")
+    add("--pull-seconds", type=_seconds, default=0.0, help="duration of a first pull (default: present)")
     add(
         "--storage-class",
         default="local-folder",

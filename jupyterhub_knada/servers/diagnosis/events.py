@@ -61,7 +61,7 @@ PROBE_FAILED: Final = Diagnosis(
     REPORT,
 )
 NO_ROOM: Final = always(
-    Cause.MACHINE, "The machine that was chosen has no room left for the server.", "Try again."
+    Cause.MACHINE, "The machine that was chosen has too little free capacity for the server.", "Try again."
 )
 """Something else came first. Source: kubelet, `OutOfcpu`, `OutOfpods`, `OutOfnvidia.com/gpu` …"""
 UNKNOWN: Final = Diagnosis(

@@ -21,7 +21,7 @@ _SHORTAGES: Final = (
     (re.compile(r"Insufficient memory"), "none has enough free memory", True),
     (re.compile(r"Insufficient cpu"), "none has enough free CPU", True),
     (re.compile(r"Insufficient (?P<what>[\w./-]+)"), "none has enough {what}", True),
-    (re.compile(r"Too many pods"), "none has room for one more server", False),
+    (re.compile(r"Too many pods"), "none can run one more server", False),
     (
         re.compile(r"didn't match Pod's node affinity/selector"),
         "none is of the kind that the profile asks for",

@@ -21,7 +21,7 @@ configure(
     authenticator="knada-demo",
     shared_origin=not subdomain_host,
 )
-# Each person and team below localhost, where browsers look on this machine; no wildcard name is needed.
+# Each person and team below localhost, which browsers find on this machine; no wildcard name is needed.
 c.JupyterHub.subdomain_host = subdomain_host
 c.KnadaDemoAuthenticator.user_password = os.environ["KNADA_DEMO_PASSWORD"]
 # Administers the hub, and is in no team.
@@ -58,7 +58,7 @@ c.KubeSpawner.pod_security_context = {
 }
 c.KubeSpawner.container_security_context = {"capabilities": {"drop": ["ALL"]}}
 if os.geteuid() == 0:
-    # A notebook server refuses to be root unless told so; in a real pod it is uid 1000.
+    # A notebook server refuses to be root unless this allows it; in a real pod it is uid 1000.
     c.KubeSpawner.cmd = ["jupyterhub-singleuser", "--allow-root"]
 
 # With this the demo asks the hub for the token that it prints.

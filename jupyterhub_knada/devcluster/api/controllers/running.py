@@ -47,7 +47,7 @@ async def run(controller: Controller) -> None:
                 controller.sync()
             except statuses.ApiError as error:
                 # Somebody else was quicker, or an object does not allow it yet: look again.
-                log.info("%s: %s; looking again", type(controller).__name__, error)
+                log.info("%s: %s; trying again", type(controller).__name__, error)
                 asyncio.get_running_loop().call_later(_RETRY_SECONDS, changed.set)
             except Exception:
                 log.exception("%s failed; trying again", type(controller).__name__)
