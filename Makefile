@@ -42,7 +42,7 @@ lint: $(VENV)/.dev ## Check style and format
 types: $(VENV)/.dev ## Check types
 	$(BIN)/mypy
 
-imports: $(VENV)/.dev ## Check that the rooms import one another one way only
+imports: $(VENV)/.dev ## Check that the packages import one another one way only
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.dev ## Build the documentation; warnings are errors
