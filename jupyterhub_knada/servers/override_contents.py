@@ -26,6 +26,7 @@ from jupyterhub_knada.servers.override_rules import (
     SIZES,
     is_extended_resource,
 )
+from jupyterhub_knada.servers.override_values import check_values
 from jupyterhub_knada.servers.override_volumes import check_volume_mounts, check_volumes
 from jupyterhub_knada.servers.override_walk import (
     camel,
@@ -69,7 +70,15 @@ def check_contents(name: str, value: Any) -> tuple[Fault, ...]:
         return misshapen
     check = _CHECKS.get(name)
     found = tuple(check(name, value)) if check is not None else ()
-    return found or tuple(_said_twice(name, value))
+    if twice := () if found else tuple(_said_twice(name, value)):
+        return twice
+    return (*found, *(fault for fault in check_values(name, value) if not _is_judged(fault, found)))
+
+
+def _is_judged(fault: Fault, others: Iterable[Fault]) -> bool:
+    """Tell whether something else is said of the same value, of a part of it, or of what it is a part of."""
+    paths = [(fault.path, other.path) for other in others]
+    return any(one[: len(other)] == other or other[: len(one)] == one for one, other in paths)
 
 
 def _misshapen(name: str, value: Any) -> Iterable[Fault]:

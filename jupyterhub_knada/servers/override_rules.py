@@ -71,6 +71,11 @@ PASSED: Final = frozenset(
 )
 """What is handed to the trait of the same name, as stock does."""
 
+EXPANDED: Final = frozenset(
+    {"environment", "extra_annotations", "extra_labels", "extra_pod_config", "volume_mounts", "volumes"}
+)
+"""Overridable traits whose texts KubeSpawner runs `str.format` over. Source: `get_pod_manifest`, 7.1."""
+
 _HOME: Final = "the home is the platform's: use storage"
 _WHOSE: Final = "it decides whose server and home this is"
 _PRIVILEGE: Final = "it could raise the server's privileges"

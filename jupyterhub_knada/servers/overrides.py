@@ -24,7 +24,7 @@ from jupyterhub_knada.teams.quoting import got, got_kind
 from jupyterhub_knada.teams.suggestions import unknown_override
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from traitlets import TraitType
 
@@ -61,7 +61,15 @@ def check_override(override: Mapping[str, Any]) -> tuple[Fault, ...]:
         else:
             found = check_contents(name, _without_own_text(name, value)) or _check_trait(name, value)
             faults.extend(fault.below((name,)) for fault in found)
-    return (*faults, *check_own_mounts(override), *check_lengths(override))
+    lengths = check_lengths(override)
+    faults = [fault for fault in faults if not _is_part_of(fault, lengths)]
+    return (*faults, *check_own_mounts(override), *lengths)
+
+
+def _is_part_of(fault: Fault, lengths: Iterable[Fault]) -> bool:
+    """Tell whether a wrong value is inside what is too much as a whole, which is judged by its size first."""
+    inside = fault.code is Code.BAD_OVERRIDE and len(fault.path) > 1
+    return inside and any(fault.path[: len(whole.path)] == whole.path for whole in lengths)
 
 
 def _without_own_text(name: str, value: Any) -> Any:

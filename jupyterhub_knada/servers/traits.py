@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_knada.servers.frozen import merge, thaw, without_nulls
 from jupyterhub_knada.servers.identity import SECRET_VARIABLE
-from jupyterhub_knada.servers.override_rules import MERGED, PASSED
+from jupyterhub_knada.servers.override_rules import EXPANDED, MERGED, PASSED
 from jupyterhub_knada.servers.templates import MESSAGE_NAMES, URL_NAMES, literal, template
 from jupyterhub_knada.servers.volumes import lay_volumes
 from jupyterhub_knada.teams.quantities import format_storage
@@ -72,11 +72,6 @@ _PLANNED: Final = frozenset(
 POD_TRAITS: Final = MERGED | PASSED | _HUB_ONLY | _PLANNED
 """Every trait of KubeSpawner that shapes a pod or a claim; a test looks for those of new versions."""
 
-_EXPANDED: Final = frozenset(
-    {"environment", "extra_annotations", "extra_labels", "extra_pod_config", "volume_mounts", "volumes"}
-)
-"""Overridable traits whose texts KubeSpawner runs `str.format` over. Source: `get_pod_manifest`, 7.1."""
-
 _NAMES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {"notebook_dir": URL_NAMES, "slow_spawn_message": MESSAGE_NAMES}
 )
@@ -125,7 +120,7 @@ def _override(below: Any, said: Any) -> Any:
 
 def _escape(trait: str, said: Any) -> Any:
     """Make an override's texts such that expansion gives what its author can have meant."""
-    if trait in _EXPANDED:
+    if trait in EXPANDED:
         return template(said)
     return template(said, _NAMES[trait]) if trait in _NAMES else said
 

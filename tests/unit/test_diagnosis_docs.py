@@ -84,6 +84,8 @@ REFUSED = (
     'cannot delete resource "pods"',
     'admission webhook "x" denied',
     'failed calling webhook "x"',
+    "cannot unmarshal number into Go struct field PodSpec.spec.nodeSelector of type string",
+    "Pod in version v1 cannot be handled as a Pod: x",
     'Pod "x" is invalid',
 )
 """Words of the API, one for each row of `refusals._REFUSALS`."""

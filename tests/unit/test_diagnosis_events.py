@@ -197,6 +197,14 @@ REFUSALS = {
         'Internal error occurred: failed calling webhook "x.example.org": Post "https://x.svc": EOF',
         f"a rule of the cluster, x.example.org, could not be asked. {LATER}",
     ),
+    "a value of the wrong type": (
+        "json: cannot unmarshal number into Go struct field PodSpec.spec.nodeSelector of type string",
+        f"PodSpec.spec.nodeSelector has a value of the wrong type. Choose another profile. {KEEPER}",
+    ),
+    "an amount that is none": (
+        'Pod in version "v1" cannot be handled as a Pod: quantities must match the regular expression',
+        f"part of it cannot be read. Choose another profile. {KEEPER}",
+    ),
     "an invalid pod": (
         'Pod "jupyter-e152435" is invalid: spec.containers[0].image: Required value',
         f"part of it is invalid. Choose another profile. {KEEPER}",

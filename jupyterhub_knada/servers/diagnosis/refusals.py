@@ -49,6 +49,16 @@ _REFUSALS: Final = (
         _AGAIN,
     ),
     (
+        re.compile(r"cannot unmarshal \S+ into Go struct field (?P<field>\S+) of type"),
+        "{field} has a value of the wrong type",
+        f"Choose another profile. {REPORT_TEAM}",
+    ),
+    (
+        re.compile(r"cannot be handled as a "),
+        "part of it cannot be read",
+        f"Choose another profile. {REPORT_TEAM}",
+    ),
+    (
         re.compile(r"^Pod \S+ is invalid"),
         "part of it is invalid",
         f"Choose another profile. {REPORT_TEAM}",
