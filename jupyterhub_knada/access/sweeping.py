@@ -25,11 +25,12 @@ from jupyterhub_knada.access.leaving import (
 )
 from jupyterhub_knada.access.loop_calls import on_this_loop
 from jupyterhub_knada.access.named_groups import NamedGroups
+from jupyterhub_knada.access.server_tokens import delete_tokens_of_stopped_servers
 from jupyterhub_knada.teams.hub_groups import build_hub_groups, read_teams
 from jupyterhub_knada.teams.quantities import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from datetime import datetime
 
     from jupyterhub.user import User
@@ -104,6 +105,7 @@ class Sweep:
             self._begin_later()
 
     async def _run(self) -> None:
+        self._end_old_tokens()
         while True:
             self._changed.clear()
             try:
@@ -114,6 +116,15 @@ class Sweep:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause.total_seconds()):
                     await self._changed.wait()
+
+    def _end_old_tokens(self) -> None:
+        try:
+            ended = delete_tokens_of_stopped_servers(self._app.db, list(self._app.users.values()))
+        except Exception:  # the edge of the task: the sweep goes on without it
+            self._app.log.exception("Tokens of servers that do not run could not be deleted")
+            return
+        if ended:
+            self._app.log.warning("Tokens deleted of servers that do not run: %d", ended)
 
     async def sweep(self) -> timedelta:
         """Look at everybody once; say after how long to look again.
@@ -203,22 +214,11 @@ class Sweep:
                 "Stopping the server of %s, who has left team %s", user.name, departure.team
             )
             spawner.note_departure(replace(departure, stopped=self._now()))
-            token_id = spawner.own_token_id
             unrouted = asyncio.ensure_future(self._app.proxy.delete_route(spawner.proxy_spec))
             stopped = user.stop(name)  # type: ignore[no-untyped-call]
             await _logged(self._app.log, stopped, f"The server of {user.name} could not be stopped")
             await _logged(self._app.log, unrouted, f"The route of {user.name}'s server could not be deleted")
-            if not spawner.active:
-                self._delete_tokens([token_id])
             self._changed.set()
-
-    def _delete_tokens(self, ids: Iterable[int | None]) -> None:
-        db = self._app.db
-        for token in db.query(orm.APIToken).filter(
-            orm.APIToken.id.in_([one for one in ids if one is not None])
-        ):
-            db.delete(token)
-        db.commit()
 
     async def _find_people_in_no_team(
         self, snapshot: Snapshot, named_since: dict[str, datetime], now: datetime

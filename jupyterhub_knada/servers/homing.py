@@ -134,7 +134,27 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         stored = inspect(self.orm_spawner, raiseerr=False)
         session = stored.session if stored is not None else None
         found = orm.APIToken.find(session, self.api_token) if session is not None and self.api_token else None  # type: ignore[no-untyped-call]
-        self._memory = replace(self._memory, token_id=found.id if found is not None else None)
+        own = found.id if found is not None else None
+        if own != self._memory.token_id:
+            self._delete_token()
+        self._memory = replace(self._memory, token_id=own)
+
+    def _delete_token(self) -> None:
+        """Delete the last server's own API token, which is valid for the next one, whatever team that is of.
+
+        Databases give an id again: what has it now may be another token, but none of a server of this person.
+        """
+        stored = inspect(self.orm_spawner, raiseerr=False)
+        session = stored.session if stored is not None else None
+        token_id, self._memory = self._memory.token_id, replace(self._memory, token_id=None)
+        if session is None or token_id is None:
+            return
+        token = session.get(orm.APIToken, token_id)
+        if token is None or token.user_id != self.orm_spawner.user_id:
+            return
+        if str(token.note).startswith("Server at "):
+            session.delete(token)
+            session.commit()
 
     @property
     def own_token_id(self) -> int | None:
@@ -247,6 +267,9 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         if self._outliving is not None:
             super().clear_state()
             return
+        if getattr(self.orm_spawner, "server", None) is None:
+            # A stop, which JupyterHub knows the token of only where this very hub has started the server.
+            self._delete_token()
         self._restore_hub_layer()
         self._plan = None
         # Private to KubeSpawner; see `_find_home`.

@@ -81,6 +81,9 @@ class Place:
             if self.fails:
                 raise RuntimeError("the cluster does not answer")
             server.active = False
+            # As the spawner does, in a stop that has ended.
+            self.app.db.delete(self.app.db.get(orm.APIToken, server.own_token_id))
+            self.app.db.commit()
             self.stopped.append(user.name)
 
         return stop
