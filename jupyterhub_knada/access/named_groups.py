@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from jupyterhub_knada.teams.snapshots import Snapshot
 
-_RECORD: Final = "claim-groups"
-"""The JupyterHub group that carries the record in its properties; nobody is in it."""
+_RECORD: Final = "claim-groups:named"
+"""The JupyterHub group that carries the record in its properties; nobody is in it, as no slug has a colon."""
 _KEY: Final = "named_since"
 _TIDY_EVERY: Final = timedelta(hours=1)
 

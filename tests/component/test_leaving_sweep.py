@@ -17,6 +17,7 @@ from benchmarks.leaving import Server
 from jupyterhub_knada.access.leaving import ALWAYS
 from jupyterhub_knada.access.named_groups import NamedGroups
 from jupyterhub_knada.access.sweeping import INTERVAL, Sweep
+from jupyterhub_knada.teams.hub_groups import read_teams
 from jupyterhub_knada.teams.registry import Registry
 from tests.support.team_files import write_files
 from tests.support.waiting import eventually
@@ -243,6 +244,16 @@ def test_groups_are_named_always_where_nothing_was_written_down_and_else_since_n
     assert named(NOW) == {"two": NOW}
     place.write(alfa=ALFA + "groups: [one, two]\n")
     assert named(later) == {"one": later, "two": NOW}
+
+
+def test_record_of_named_groups_is_no_teams_group(place: Place) -> None:
+    """Whatever a team is called, the group of its members is another one."""
+    place.add("anna", "claim-groups")
+    place.write(alfa=ALFA + "groups: [one]\n")
+    assert NamedGroups(place.app).update(place.registry.snapshot, NOW) == {"one": ALWAYS}
+    [record] = [group for group in place.app.db.query(orm.Group) if group.properties]
+    assert read_teams([record.name]) == frozenset()
+    assert record.users == []
 
 
 def test_groups_of_moments_without_anybody_are_deleted(place: Place) -> None:
