@@ -164,14 +164,12 @@ class TeamFilesAuthenticator(Authenticator):
         Source: JupyterHub 5.3-6.1 app.py: called once by `init_users`, in the hub's event loop; that of
         `jupyterhub token` ends right after it.
         """
+        # Before anything that may read the files: what the first reading says is said once.
+        self._log_with_the_hub()
         super().check_allow_config()  # type: ignore[no-untyped-call]
         own = [f"{type(self).__name__}.{fault}" for fault in self.find_faults()]
         if faults := [*own, *find_host_faults(self.parent)]:
             sys.exit("\n".join(f"{fault}. [{Code.HUB_SETTING}]" for fault in faults))
-        if self.parent is not None:
-            # Into the hub's log, as JupyterHub does with tornado's (app.py `init_logging`).
-            package_log = logging.getLogger("jupyterhub_knada")
-            package_log.parent, package_log.level = self.log, self.log.level
         if self.allowed_users - self.admin_users:
             self.log.warning(
                 "%s.allowed_users lets nobody in and keeps nobody out: the team files decide",
@@ -186,6 +184,14 @@ class TeamFilesAuthenticator(Authenticator):
             report_running_servers(self.registry, self.parent, self.log)
             self._sweep = Sweep(self.parent, self.registry, self.now, self.team or None)
             self._sweep.start()
+
+    def _log_with_the_hub(self) -> None:
+        """Send this package's lines to the hub's log, as JupyterHub does with tornado's (`init_logging`)."""
+        if self.parent is not None:
+            package_log = logging.getLogger("jupyterhub_knada")
+            package_log.parent = self.log
+            # The method, which forgets what was found to be too low a level before.
+            package_log.setLevel(self.log.level)
 
     @property
     def registry(self) -> Registry:
