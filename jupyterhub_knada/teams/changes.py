@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from jupyterhub_knada.errors import Problem, Severity, printable
 from jupyterhub_knada.teams import quantities
+from jupyterhub_knada.teams.effective import pin_images
 from jupyterhub_knada.teams.quoting import LONGEST_SHOWN
 from jupyterhub_knada.teams.variables import Variable
 
@@ -83,7 +84,7 @@ def describe_changes(before: Snapshot | None, after: Snapshot) -> Iterator[str]:
 def _changes_of(before: Snapshot, after: Snapshot, slug: str) -> Iterator[str]:
     old, new = before.teams.get(slug), after.teams.get(slug)
     if old is not None and new is not None:
-        yield from _differences(old.team, new.team)
+        yield from _differences(*_comparable(before, after, slug))
         if slug in after.stale and slug not in before.stale:
             yield "its file has errors now: it is served as it was"
         elif slug in before.stale and slug not in after.stale:
@@ -94,6 +95,20 @@ def _changes_of(before: Snapshot, after: Snapshot, slug: str) -> Iterator[str]:
         yield "closed" if slug in after.closed else "removed"
     elif slug in after.closed and slug not in before.closed:
         yield "added, and closed: its file has errors"
+
+
+def _comparable(before: Snapshot, after: Snapshot, slug: str) -> tuple[TeamFile, TeamFile]:
+    """Give a team that is served in both states, its images written alike.
+
+    One that is served as it was has full references in place of the names of platform images.
+    """
+    if slug not in before.stale | after.stale:
+        return before.teams[slug].team, after.teams[slug].team
+    old, new = (
+        pin_images(one.teams[slug], one.platform).team if one.platform else one.teams[slug].team
+        for one in (before, after)
+    )
+    return old, new
 
 
 def _differences(old: BaseModel, new: BaseModel, path: str = "") -> Iterator[str]:
@@ -207,7 +222,7 @@ def teams_with_other_servers(before: Snapshot, after: Snapshot) -> tuple[str, ..
     return tuple(
         slug
         for slug in sorted(before.teams.keys() & after.teams.keys())
-        if is_platform_other or _has_other_servers(before.teams[slug].team, after.teams[slug].team)
+        if is_platform_other or _has_other_servers(*_comparable(before, after, slug))
     )
 
 

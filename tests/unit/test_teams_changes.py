@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jupyterhub_knada.errors import Severity
-from jupyterhub_knada.teams.changes import describe_changes, summarize_problems, team_news
+from jupyterhub_knada.teams.changes import (
+    describe_changes,
+    summarize_problems,
+    team_news,
+    teams_with_other_servers,
+)
 from jupyterhub_knada.teams.registry import Registry
 from jupyterhub_knada.teams.reloading import build_snapshot
 from tests.support.team_files import load_folder, write_files
@@ -122,6 +128,37 @@ def test_teams_that_come_go_close_and_open_are_described(tmp_path: Path) -> None
         d=TOP.replace("pensjon", "d"),
     )
     assert "a: its file is valid again" in list(describe_changes(second, third))
+
+
+def test_team_that_is_served_as_it_was_has_no_other_change(tmp_path: Path) -> None:
+    """A typo changes nothing of what is served, nor does its end: names of platform images mean the same."""
+    platform = (
+        f"{PLATFORM}images:\n  - {{name: py, image: 'a/b:1', python: '3.13'}}\n"
+        "  - {name: old, image: 'a/b:0', python: '3.12'}\n"
+    )
+    text = f"{TOP}image: py\nprofiles: [{{displayName: A, image: old}}]\n"
+    first = load(tmp_path, None, platform, pensjon=text)
+    typo = load(tmp_path, first, platform, pensjon=f"{text}colour: red\n")
+    other = load(tmp_path, typo, platform, pensjon=f"{text}colour: blue\n")
+    mended = load(tmp_path, other, platform, pensjon=text)
+    assert list(describe_changes(first, typo)) == ["pensjon: its file has errors now: it is served as it was"]
+    assert list(describe_changes(typo, other)) == []
+    assert list(describe_changes(other, mended)) == ["pensjon: its file is valid again"]
+    states = (first, typo, other, mended)
+    assert [teams_with_other_servers(*pair) for pair in pairwise(states)] == [(), (), ()]
+
+
+def test_team_that_is_mended_and_changed_has_its_change(tmp_path: Path) -> None:
+    """What differs from what was served meanwhile is news, also where the file is valid again with it."""
+    platform = f"{PLATFORM}images: [{{name: py, image: 'a/b:1', python: '3.13'}}]\n"
+    first = load(tmp_path, None, platform, pensjon=f"{TOP}image: py\n")
+    typo = load(tmp_path, first, platform, pensjon=f"{TOP}image: py\ncolour: red\n")
+    mended = load(tmp_path, typo, platform, pensjon=f"{TOP}image: a/b:2\n")
+    assert list(describe_changes(typo, mended)) == [
+        "pensjon: image a/b:1 -> a/b:2",
+        "pensjon: its file is valid again",
+    ]
+    assert teams_with_other_servers(typo, mended) == ("pensjon",)
 
 
 def test_news_of_a_team_have_its_problems_too(tmp_path: Path) -> None:
