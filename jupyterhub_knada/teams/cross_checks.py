@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyterhub_knada.errors import Code
@@ -12,10 +13,11 @@ from jupyterhub_knada.teams.layers import Layer, first_said
 from jupyterhub_knada.teams.override_bounds import check_profile_names, check_settings_names
 from jupyterhub_knada.teams.pod_bounds import check_carried, check_defaults
 from jupyterhub_knada.teams.quoting import got, suggestion
+from jupyterhub_knada.teams.single_file import describe_least
 from jupyterhub_knada.teams.trees import thawed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from jupyterhub_knada.errors import Problem
     from jupyterhub_knada.teams.faults import Path
@@ -116,6 +118,14 @@ def check_namespace(view: FileView[TeamFile], platform: FileView[PlatformFile]) 
     is_missing = view.part.namespace is None and "namespace" not in view.unsaid
     if is_missing and platform.part.namespaces == "team":
         yield view.tell(missing_key(("namespace",)))
+
+
+def fit_needs(problems: Iterable[Problem], platform: FileView[PlatformFile]) -> Iterator[Problem]:
+    """Leave the namespace out of what an empty team file needs, where no team has one of its own."""
+    is_shared = platform.part is not None and platform.part.namespaces == "hub"
+    for problem in problems:
+        is_other = is_shared and problem.code is Code.FILE_EMPTY
+        yield replace(problem, remedy=describe_least(["users"])) if is_other else problem
 
 
 def _check_shared_namespace(view: FileView[TeamFile], team: TeamFile) -> Iterable[Problem]:

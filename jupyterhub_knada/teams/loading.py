@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
 from jupyterhub_knada.teams.advice import advise_platform, advise_team, warn_of_lookalikes
 from jupyterhub_knada.teams.claims import decide_claims
-from jupyterhub_knada.teams.cross_checks import check_namespace, check_overrides, check_platform, check_team
+from jupyterhub_knada.teams.cross_checks import (
+    check_namespace,
+    check_overrides,
+    check_platform,
+    check_team,
+    fit_needs,
+)
 from jupyterhub_knada.teams.faults import Fault as OverrideFault
 from jupyterhub_knada.teams.file_cache import FileCache
 from jupyterhub_knada.teams.file_model import FileModel
@@ -126,7 +132,11 @@ def _judge_beside(
     view: FileView[TeamFile], platform: FileView[PlatformFile], given: Circumstances
 ) -> tuple[Problem, ...]:
     """Give the problems of a team's file, those that it has beside the platform's among them."""
-    found = [*view.problems, *check_namespace(view, platform), *check_team(view, platform, given)]
+    found = [
+        *fit_needs(view.problems, platform),
+        *check_namespace(view, platform),
+        *check_team(view, platform, given),
+    ]
     return (*found, *(advise_team(view, platform.model) if platform.model is not None else ()))
 
 

@@ -99,5 +99,10 @@ def shortened(problems: list[Problem]) -> tuple[Problem, ...]:
 def _no_mapping(value: Any, required: Mapping[str, Any]) -> Fault:
     message = "an empty file" if value is None else f"not a mapping {got(value)}"
     # An empty platform file is no "nothing to say": a lost text would remove all bounds.
-    remedy = f"write at least {' and '.join(required)}" if required else "write '{}' if it shall say nothing"
+    remedy = describe_least(required) if required else "write '{}' if it shall say nothing"
     return Fault(Code.FILE_EMPTY, message, "a file has lines 'key: value'", remedy)
+
+
+def describe_least(keys: Iterable[str]) -> str:
+    """Say what a file needs that has nothing yet."""
+    return f"write at least {' and '.join(keys)}"

@@ -311,6 +311,26 @@ def test_no_platform_file_gives_the_defaults(teams: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        pytest.param("", "an empty file", id="empty"),
+        pytest.param("- a\n", "not a mapping (got a list)", id="a list"),
+    ],
+)
+def test_team_file_without_a_key_says_what_it_needs_there(teams: Path, text: str, what: str) -> None:
+    """Where all teams are in the hub's namespace, a file needs none; a file that is valid later has none."""
+    for file in teams.iterdir():
+        file.unlink()
+    (teams / "k.yaml").write_text(text, encoding="utf-8")
+    platform = teams.parent / "platform.yaml"
+    for rule, needed in (("hub", "users"), ("team", "namespace and users")):
+        platform.write_text(f"project: knada-gcp\nnamespaces: {rule}\n", encoding="utf-8")
+        assert [str(problem) for problem in load_files(teams, platform).problems] == [
+            f"teams/k.yaml:1:1: {what}; a file has lines 'key: value'; write at least {needed} [KNADA-C006]"
+        ]
+
+
 def test_platform_file_that_is_empty_starts_nothing(teams: Path) -> None:
     """A platform file that lost its text has lost its bounds; one that means to say nothing says so."""
     platform = teams.parent / "platform.yaml"
