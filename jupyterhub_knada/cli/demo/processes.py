@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -161,20 +161,31 @@ class Program:
             await self.process.wait()
 
 
-async def end_descendants() -> None:
-    """Kill whatever is still below this process, orphans included, until nothing is."""
+async def end_descendants(programs: Iterable[Program] = ()) -> None:
+    """Kill whatever is still below this process, orphans included, until nothing is.
+
+    Args:
+        programs: Those that this process has started, whose ends are the event loop's to collect.
+    """
+    own = {program.process.pid: program for program in programs}
     while alive := descendants():
         for process in alive:
             process.send(signal.SIGKILL)
         await asyncio.sleep(0.02)
-        _reap()
+        reap_orphans(own)
+    reap_orphans(own)
+    for program in own.values():
+        await program.process.wait()
 
 
-def _reap() -> None:
-    """Collect ended orphans, which have no other parent than this process."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+def reap_orphans(own: Container[int]) -> None:
+    """Collect the ended children of this process but its own, whose ends somebody waits for here."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) not in own:
+            stat = _stat(int(entry.name))
+            if stat is not None and stat[0] == "Z" and int(stat[1]) == os.getpid():
+                with suppress(ChildProcessError):
+                    os.waitpid(int(entry.name), os.WNOHANG)
 
 
 def find_marked(marker: str) -> list[ProcessId]:

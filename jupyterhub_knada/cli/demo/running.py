@@ -195,7 +195,7 @@ class Demo:
 
     async def kill(self) -> None:
         """End what is left at once, orphans included."""
-        await end_descendants()
+        await end_descendants(self.programs)
 
 
 async def run_until_stopped(demo: Demo) -> int:
