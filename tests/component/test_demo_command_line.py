@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from datetime import date
 from pathlib import Path
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 SAMPLES = Path(demo_module.__file__).parent / "files"
 
 
-def run_demo(state: Path) -> Result:
+def run_demo(state: Path, *options: str) -> Result:
     """Run the command as people do, by the program.
 
     A command that is run by itself keeps a help option of its own for good (click 8.1.8 and newer), and the
     reference of commands, made in the same process, would show it.
     """
-    return CliRunner().invoke(cli, ["demo", "--state-dir", str(state)], prog_name="jupyterhub-knada")
+    return CliRunner().invoke(
+        cli, ["demo", "--state-dir", str(state), *options], prog_name="jupyterhub-knada"
+    )
 
 
 def test_demo_on_another_system_says_so_and_stops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -58,6 +61,16 @@ def test_demo_in_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "which cannot be written (Not a directory" in " ".join(result.output.split())
     assert "--state-dir" in result.output
+
+
+def test_demo_on_a_taken_port_makes_nothing(tmp_path: Path) -> None:
+    """Whoever only has to choose another port finds no folder with passwords afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run_demo(tmp_path / "state", "--port", str(port))
+    assert result.exit_code == 2
+    assert f"Port {port} of 127.0.0.1 is taken" in " ".join(result.output.split())
+    assert not (tmp_path / "state").exists()
 
 
 def test_sample_files_are_without_a_problem_and_without_a_warning() -> None:

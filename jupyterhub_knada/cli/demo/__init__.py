@@ -67,9 +67,13 @@ def demo(port: int, state_dir: Path, *, shared_origin: bool) -> None:
         )
     # Imported here: the rest of the command must not pay for what the demo needs.
     from jupyterhub_knada.cli.demo.folder import DemoFolder, FolderInUseError  # noqa: PLC0415
-    from jupyterhub_knada.cli.demo.running import Demo, run_until_stopped  # noqa: PLC0415
+    from jupyterhub_knada.cli.demo.ports import is_free  # noqa: PLC0415
+    from jupyterhub_knada.cli.demo.running import Demo, PortTakenError, run_until_stopped  # noqa: PLC0415
 
     folder = DemoFolder(state_dir.resolve())
+    # In a folder that is in use, or was until its demo was killed, the port may be that demo's: see `start`.
+    if folder.is_new and not is_free(port):
+        raise click.UsageError(str(PortTakenError(port)))
     try:
         folder.open()
         folder.write_samples()

@@ -27,6 +27,15 @@ class DemoFolder:
     root: Path
 
     @property
+    def is_new(self) -> bool:
+        """Whether no demo was ever here."""
+        return not self._lock_file.exists()
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.root / "lock"
+
+    @property
     def teams(self) -> Path:
         """The sample teams, there to be edited."""
         return self.root / "teams"
@@ -96,7 +105,7 @@ class DemoFolder:
         """
         for folder in (self.hub, self.node, self.logs, self.proxy, self.root / "credentials"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
