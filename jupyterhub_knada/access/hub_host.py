@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from jupyterhub.handlers.login import LoginHandler
 from jupyterhub.utils import maybe_future, subdomain_hook_idna
+from oauthenticator.oauth2 import STATE_COOKIE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +39,38 @@ class AtHubHost:
         await maybe_future(super().prepare())  # type: ignore[misc, no-untyped-call]
 
 
+class HubStateCookie:
+    """Mixin for handlers of a sign-in, put before one: the state's cookie has the prefix of the hub's own.
+
+    A page of a server can set a cookie of the plain name for the hub's host, too, and so have its visitor
+    signed in with a code that somebody else got from the provider. With the prefix `__Host-` a browser lets
+    no other host set it.
+
+    Source: OAuthenticator 17 oauth2.py, whose handlers of login, callback and logout get to their cookie
+    `STATE_COOKIE_NAME` by these methods of Tornado (6.4-6.6) alone.
+    """
+
+    def set_secure_cookie(self: Any, name: str, value: str | bytes, *args: Any, **options: Any) -> None:
+        """Set it: with the prefix for HTTPS, the path `/` and no domain, as a browser asks."""
+        if (found := _state_cookie(self, name)) != name:
+            options |= {"path": "/", "secure": True, "domain": None}
+        super().set_secure_cookie(found, value, *args, **options)  # type: ignore[misc]
+
+    def get_secure_cookie(self: Any, name: str, *args: Any, **options: Any) -> bytes | None:
+        """Read it; one of the plain name counts for nothing then."""
+        value: bytes | None = super().get_secure_cookie(_state_cookie(self, name), *args, **options)  # type: ignore[misc]
+        return value
+
+    def clear_cookie(self: Any, name: str, **options: Any) -> None:
+        """Take it away; JupyterHub (5.3-6.1) sees to what the prefix asks for."""
+        super().clear_cookie(_state_cookie(self, name), **options)  # type: ignore[misc]
+
+
+def _state_cookie(handler: Any, name: str) -> str:
+    is_prefixed = name == STATE_COOKIE_NAME and handler.settings.get("cookie_host_prefix_enabled")
+    return f"__Host-{name}" if is_prefixed else name
+
+
 def at_hub_host(handlers: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Give an authenticator's handlers so that they answer at the hub's host only; the hub's login is added.
 
@@ -54,7 +87,7 @@ def at_hub_host(handlers: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 @cache
 def _guarded(cls: type) -> type:
-    return type(cls.__name__, (AtHubHost, cls), {"__doc__": cls.__doc__})
+    return type(cls.__name__, (AtHubHost, HubStateCookie, cls), {"__doc__": cls.__doc__})
 
 
 def find_host_faults(hub: Any) -> list[str]:
