@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from jupyterhub_knada.cli.demo.processes import reap_orphans
 
@@ -19,7 +20,7 @@ def _ended(code: int) -> subprocess.Popen[bytes]:
 def test_reap_orphans_leaves_the_ends_of_own_programs() -> None:
     """The event loop gets the exit code of a program that it waits for; what is nobody's is collected."""
     own, orphan = _ended(7), _ended(7)
-    others = {int(pid) for pid in os.listdir("/proc") if pid.isdigit()} - {orphan.pid}
+    others = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()} - {orphan.pid}
     reap_orphans(others)
     assert own.wait() == 7
     # Collected already: the standard library then gives 0 for an end that it has not seen.
