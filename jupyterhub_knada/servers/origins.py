@@ -93,19 +93,20 @@ def find_other_teams(team_id: str, servers: Iterable[TeamServer]) -> tuple[TeamS
     return tuple(server for server in servers if server.team_id != team_id)
 
 
-def refuse_second_team(user: str, others: tuple[TeamServer, ...]) -> Refusal | None:
+def refuse_second_team(user: str | None, others: tuple[TeamServer, ...]) -> Refusal | None:
     """Refuse a start while servers of other teams are there; None where there are none.
 
     Args:
-        user: Whose servers they are.
+        user: Whose servers they are; None: of whoever reads it.
         others: What `find_other_teams` gave.
     """
     if not others:
         return None
     verb = "is being stopped" if others[0].is_stopping else "runs"
+    server = f"Your {others[0].describe()}" if user is None else f"The {others[0].describe()} of {user}"
     return Refusal(
         Code.OTHER_TEAM_RUNS,
-        f"The {others[0].describe()} of {user} {verb}, and servers of two teams never run at once here: they "
+        f"{server} {verb}, and servers of two teams never run at once here: they "
         "would share one address in the browser.",
         "Start this one when that one has ended."
         if others[0].is_stopping

@@ -22,7 +22,14 @@ from jupyterhub_knada.servers.choices import (
     lasting_values,
 )
 from jupyterhub_knada.servers.profile_options import OptionValue, check_option
-from jupyterhub_knada.servers.raw_options import MAX_OPTIONS, PROFILE, TEAM, UNLISTED_SUFFIX, read_options
+from jupyterhub_knada.servers.raw_options import (
+    MAX_OPTIONS,
+    PROFILE,
+    SAVED,
+    TEAM,
+    UNLISTED_SUFFIX,
+    read_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +73,26 @@ def preselect(named: Mapping[str, object], offer: Offer, last: Choice | None = N
         lasting = lasting_values(last_here, profile, (team, offer), values, notices, _compare_nothing)
         values = {**lasting, **values}
     return Preselection(Choice(team.slug, profile.slug, MappingProxyType(values)), tuple(notices))
+
+
+def keep_offered(options: Mapping[str, object], offer: Offer, last: Choice | None = None) -> dict[str, str]:
+    """Give as much of what a form sent as is offered, so that its page comes back with it. Never raises.
+
+    Args:
+        options: What `decode_form` gave.
+        offer: What this person may choose now.
+        last: The last accepted choice of this person for this server, None if there is none.
+
+    Returns:
+        Options for `preselect`, which then has nothing to say of them; empty where the team is not offered.
+    """
+    team = options.get(TEAM)
+    if not isinstance(team, str) or offer.find_team(team) is None:
+        return {}
+    choice = preselect(options, offer, last).choice
+    return (
+        {} if choice is None else {name: text for name, text in choice.to_options().items() if name != SAVED}
+    )
 
 
 def _compare_nothing(_pattern: str, _text: str) -> bool:

@@ -22,8 +22,10 @@ from jupyterhub_knada.servers.hub_layer import newly_overruled
 from jupyterhub_knada.servers.offer import offer_now
 from jupyterhub_knada.servers.older_names import older_claim_names
 from jupyterhub_knada.servers.overrides import check_override
+from jupyterhub_knada.servers.page_request import current_page_request
 from jupyterhub_knada.servers.plans import UserFacts, build_plan, resolve_choice
-from jupyterhub_knada.servers.raw_options import TEAM, what_json_carries
+from jupyterhub_knada.servers.preselection import keep_offered
+from jupyterhub_knada.servers.raw_options import what_json_carries
 from jupyterhub_knada.servers.refusing import PageAskedError, StartRefusedError
 from jupyterhub_knada.servers.sent_pod import refuse_environment, refuse_pod
 from jupyterhub_knada.servers.stored_options import guard_stored_options
@@ -116,8 +118,6 @@ class KnadaSpawner(TeamStartsKubeSpawner):
     )
 
     _notices: tuple[str, ...] = ()
-    _named: Mapping[str, object] = MappingProxyType({})
-    """What to select on the page that is drawn next."""
 
     # JupyterHub's is a Dict: a JSON list that comes by REST (JupyterHub < 6) is stored, and then ends each
     # construction of this user's spawner with a TraitError. Anything is taken here, and refused in words.
@@ -180,25 +180,22 @@ class KnadaSpawner(TeamStartsKubeSpawner):
     async def get_options_form(self) -> str:
         """Give the start page: what may be chosen, or why there is nothing and whom to ask.
 
-        Selected is what the request names, where its handler says so (`link_options`), else what was refused.
+        All that is not the person's is of the request that draws it: see `page_request`.
 
-        Source: `Spawner.get_options_form`, JupyterHub 5.3-6.1, which reads the trait `options_form`;
-        `Spawner.handler`, set by `SpawnHandler` before.
+        Source: `Spawner.get_options_form`, JupyterHub 5.3-6.1, which reads the trait `options_form`; where a
+        form is refused, `SpawnHandler` asks the default server's spawner, whichever server the form is for.
         """
+        request = current_page_request()
+        if request.server is not None and request.server != self.name:
+            return str(await self.user.spawners[request.server].get_options_form())
+        if request.is_of(self.handler):
+            self.handler = None  # JupyterHub leaves it here when the request has ended.
         if self.spawn_page is None:
             raise HTTPError(500, "KnadaSpawner.spawn_page is not set: call jupyterhub_knada.configure(c, …)")
         last = Choice.from_options(dict(self._memory.accepted or {}))
-        named, self._named = self._pop_link_options() or self._named, MappingProxyType({})
-        hub = self._read_hub_layer()
-        offer, others = self.build_offer(self.snapshot), self.list_stop_urls()
+        hub, named = self._read_hub_layer(), request.pop_named()
+        offer, others = self.build_offer(self.snapshot), self.list_stop_urls(request)
         return str(self.spawn_page(offer, last, hub=hub, named=named, others=others))
-
-    def _pop_link_options(self) -> Mapping[str, object]:
-        """Give what the address of the page names, once: JupyterHub leaves the handler with its spawner."""
-        named: Mapping[str, object] = getattr(self.handler, "link_options", None) or {}
-        if named:
-            self.handler.link_options = {}
-        return named
 
     def options_from_form(self, formdata: Mapping[str, Any]) -> dict[str, str]:
         """Read and check a submitted start page.
@@ -220,27 +217,19 @@ class KnadaSpawner(TeamStartsKubeSpawner):
 
         Source: `Spawner.options_from_query`, JupyterHub 5.3-6.1.
         """
-        self._named = decode_query(query_data)
+        current_page_request().select(decode_query(query_data))
         raise PageAskedError
 
     def _decide_from_page(self, options: Mapping[str, object]) -> dict[str, str]:
-        """Check what a page sends; where it is refused, the page comes back with its team selected.
+        """Check what a page sends; where the start is refused or fails, the page comes back with it selected.
 
         Raises:
             StartRefusedError: the choice or the plan is refused.
         """
-        try:
-            choice, _ = self._decide_start(options)
-        except StartRefusedError:
-            self._named = self._find_team(options)
-            raise
+        last = Choice.from_options(dict(self._memory.accepted or {}))
+        current_page_request().select(keep_offered(options, self.build_offer(self.snapshot), last))
+        choice, _ = self._decide_start(options)
         return choice.to_options()
-
-    def _find_team(self, options: Mapping[str, object]) -> Mapping[str, object]:
-        """Give the team that options name, if it is one of the owner's."""
-        named = options.get(TEAM)
-        team = self.build_offer(self.snapshot).find_team(named) if isinstance(named, str) else None
-        return {TEAM: team.slug} if team is not None else {}
 
     def apply_user_options(self, _: object, user_options: object) -> None:
         """Check the options of a start, on every path: form, REST, and those of an earlier start.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 from jupyterhub.utils import subdomain_hook_idna, url_escape_path, url_path_join
@@ -21,8 +21,10 @@ from jupyterhub_knada.servers.origins import (
     host_label,
     refuse_second_team,
 )
+from jupyterhub_knada.servers.page_request import current_page_request
 
 if TYPE_CHECKING:
+    from jupyterhub_knada.servers.page_request import PageRequest
     from jupyterhub_knada.servers.plans import ServerPlan
 
 
@@ -78,15 +80,15 @@ class SubdomainKubeSpawner(HomingKubeSpawner):
             if other.active and other.team_server is not None
         )
 
-    def list_stop_urls(self) -> dict[TeamServer, str]:
+    def list_stop_urls(self, request: PageRequest) -> dict[TeamServer, str]:
         """Give the person's other servers, each with the address that a form of the start page stops it at.
 
-        Source: `Spawner.handler`, JupyterHub 5.3-6.1: who draws the page, set before `get_options_form`.
+        Args:
+            request: That the page is drawn for; its token is in the addresses.
         """
-        handler = self.handler
-        if handler is None:
+        query = request.query
+        if query is None:
             return {}
-        query = urlencode({"_xsrf": handler.xsrf_token, "next": handler.request.path})
         stop = f"{self.hub.base_url}knada/stop/{self.user.escaped_name}/"
         return {other: f"{stop}{quote(other.name, safe='')}?{query}" for other in self.list_others()}
 
@@ -95,8 +97,14 @@ class SubdomainKubeSpawner(HomingKubeSpawner):
 
         Raises:
             StartRefusedError: there is one.
+
+        Source: `User.spawn`, JupyterHub 5.3-6.1: `Spawner.handler` of a server that starts is who asked.
         """
-        refusal = refuse_second_team(self.user.name, find_other_teams(plan.team_id, self.list_others()))
+        others = find_other_teams(plan.team_id, self.list_others())
+        is_own = current_page_request().is_by(self.user) or (
+            self.pending == "spawn" and getattr(self.handler, "current_user", None) is self.user
+        )
+        refusal = refuse_second_team(None if is_own else self.user.name, others)
         if refusal is not None:
             raise self._refused(refusal)
 

@@ -11,12 +11,13 @@ from tornado.escape import xhtml_escape
 from tornado.httputil import HTTPInputError, parse_body_arguments
 from tornado.web import HTTPError, authenticated
 
+from jupyterhub_knada.servers.page_request import begin_page_request
 from jupyterhub_knada.servers.raw_options import decode_query
 from jupyterhub_knada.web.bodies import BodyTooLargeError, BoundedBodyHandler
 from jupyterhub_knada.web.forms import MOST_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from jupyterhub_knada.servers.page_request import PageRequest
 
 _OF_THE_HUB = ("next", "display_name")
 """Arguments of JupyterHub 5.3-6.1 itself: where to go after the start, how a server is called."""
@@ -25,7 +26,18 @@ _OF_THE_HUB = ("next", "display_name")
 class NamedFormHandler(SpawnHandler):
     """JupyterHub's own start page, whose form is about the server that its address names."""
 
-    _server_name = ""
+    _page: PageRequest | None = None
+
+    def begin_page(self, server_name: str | None) -> PageRequest:
+        """Note that the page of this server is drawn for this request, until it has ended."""
+        self._page = begin_page_request(self, server_name or "")
+        return self._page
+
+    def on_finish(self) -> None:
+        """End what the page has of this request."""
+        super().on_finish()
+        if self._page is not None:
+            self._page.end()
 
     @authenticated
     async def post(self, user_name: str | None = None, server_name: str = "") -> None:
@@ -34,10 +46,10 @@ class NamedFormHandler(SpawnHandler):
         Source: `SpawnHandler.post`, JupyterHub 5.3-6.1. Before 6.0 it asks neither whether there may be named
         servers nor how many, as its `get` and the REST API do.
         """
-        self._server_name = server_name or ""
-        if self._server_name:
+        self.begin_page(server_name)
+        if server_name:
             owner = user_name or self.current_user.name
-            await self._check_named_server(user_name=owner, server_name=self._server_name)
+            await self._check_named_server(user_name=owner, server_name=server_name)
         await maybe_future(super().post(user_name, server_name))  # type: ignore[no-untyped-call]
 
     @needs_scope("servers")  # type: ignore[untyped-decorator, no-untyped-call]
@@ -61,20 +73,14 @@ class NamedFormHandler(SpawnHandler):
             )
 
     def render_template(self, name: str, sync: bool = False, **namespace: Any) -> Any:  # noqa: FBT001, FBT002
-        """Render a page; that of a refused form is of the server that was asked for.
+        """Render a page; the start page's template gets the spawner of the server that was asked for.
 
-        Source: `BaseHandler.render_template`, `SpawnHandler.post`, JupyterHub 5.3-6.1, which show the page of
-        the default server then.
+        Source: `BaseHandler.render_template`, `SpawnHandler._render_form`, JupyterHub 5.3-6.1, which gives
+        the default server's.
         """
-        if name == "spawn.html" and self.request.method == "POST" and self._server_name:
-            return self._render_named(name, namespace)
+        if name == "spawn.html" and self._page is not None and self._page.server:
+            namespace["spawner"] = namespace["for_user"].spawners[self._page.server]
         return super().render_template(name, sync, **namespace)  # type: ignore[no-untyped-call]
-
-    async def _render_named(self, name: str, namespace: dict[str, Any]) -> Any:
-        spawner = namespace["for_user"].spawners[self._server_name]
-        form = await spawner.get_options_form()
-        namespace |= {"spawner": spawner, "spawner_options_form": form}
-        return await super().render_template(name, **namespace)  # type: ignore[no-untyped-call]
 
 
 class StartPageHandler(BoundedBodyHandler, NamedFormHandler):
@@ -85,8 +91,6 @@ class StartPageHandler(BoundedBodyHandler, NamedFormHandler):
     """
 
     most_bytes = MOST_BYTES
-    link_options: Mapping[str, object]
-    """What the address names, for `KnadaSpawner.get_options_form`."""
 
     def get(self, user_name: str | None = None, server_name: str = "") -> Any:
         """Show the page, with what the address names selected.
@@ -99,7 +103,7 @@ class StartPageHandler(BoundedBodyHandler, NamedFormHandler):
             for name, values in self.request.query_arguments.items()
             if name not in _OF_THE_HUB
         }
-        self.link_options = decode_query(query)
+        self.begin_page(server_name).select(decode_query(query))
         self.request.query_arguments = {}
         return super().get(user_name, server_name)
 

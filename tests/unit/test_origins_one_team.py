@@ -37,9 +37,12 @@ def test_servers_of_the_same_team_are_never_in_the_way() -> None:
     ],
 )
 def test_server_of_another_team_refuses_the_start(server: TeamServer, described: str, remedy: str) -> None:
-    """The sentence says which one, why, and what to do."""
+    """The sentence says which one, whose, why, and what to do."""
     refusal = refuse_second_team("anna", find_other_teams("gamma", [server]))
     assert refusal is not None
     why = "and servers of two teams never run at once here: they would share one address in the browser."
     assert str(refusal) == f"The {described}, {why} {remedy} [KNADA-S013]"
     assert refusal.status == 409
+    to_the_person = refuse_second_team(None, find_other_teams("gamma", [server]))
+    own = described.replace(" of anna", "")
+    assert str(to_the_person) == f"Your {own}, {why} {remedy} [KNADA-S013]"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyterhub_knada.servers.choices import Choice, OptionValue, decode_query, parse_choice
-from jupyterhub_knada.servers.preselection import preselect
+from jupyterhub_knada.servers.preselection import keep_offered, preselect
 from tests.support.offers import make_offer, make_profile, make_team
 
 if TYPE_CHECKING:
@@ -187,3 +187,20 @@ def test_whatever_a_link_names_its_selection_is_within_the_offer(query: dict[str
     selected = preselect(decode_query(query), two_teams(), Choice("alfa", "small"))
     assert selected.choice is not None
     assert parse_choice(selected.choice.to_options(), two_teams()) == selected.choice
+
+
+def test_refused_form_comes_back_with_what_of_it_is_offered() -> None:
+    """What is not offered is left out: the refusal says it; of a team of others nothing is kept."""
+    sent = {
+        "team": "alfa",
+        "profile": "big",
+        "cpus": "two",
+        "image": "julia",
+        "image--unlisted-choice": ["a", "b"],
+    }
+    kept = keep_offered(sent, two_teams(), Choice("brreg", "gpu"))
+    assert kept == {"team": "alfa", "profile": "big", "cpus": "two"}
+    assert preselect(kept, two_teams()).notices == ()
+    assert keep_offered({"team": "brreg", "profile": "gone"}, two_teams())["team"] == "brreg"
+    assert keep_offered({"team": "gamma", "profile": "big"}, two_teams()) == {}
+    assert keep_offered({"team": ["alfa", "brreg"]}, two_teams()) == {}
