@@ -128,7 +128,7 @@ def _refuse(
     user: str, groups: Collection[str] | None, snapshot: Snapshot, closed: Collection[str]
 ) -> Refusal:
     """Say why somebody has no team, the reason that can be mended first."""
-    who = f"You are signed in as {user}"
+    who = f"You are {user}"
     contact = _contact(snapshot)
     if snapshot.platform is None:
         return Refusal(

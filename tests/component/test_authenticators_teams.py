@@ -158,7 +158,7 @@ async def test_sign_in_of_somebody_in_no_team_is_refused_with_reason_and_remedy(
         await sign_in(told, {"name": "ola", "groups": []})
     assert refused.value.status_code == 403
     assert refused.value.jupyterhub_message == (
-        "You are signed in as ola, but no team here lists you. "
+        "You are ola, but no team here lists you. "
         "Ask a team's lead or the administrators of this hub to add you, then sign in again. [KNADA-A001]"
     )
 

@@ -155,13 +155,13 @@ def test_explain_takes_the_hubs_configuration_as_the_lowest_layer(folder: Path, 
     [
         pytest.param(
             ["--user", "nobody", "--group", "others"],
-            "You are signed in as nobody, but no team here lists you. "
+            "You are nobody, but no team here lists you. "
             "Ask a team's lead or #knada to add you, then sign in again. [KNADA-A001]",
             id="in no team",
         ),
         pytest.param(
             ["--user", "nobody"],
-            "You are signed in as nobody, but your sign-in came without the list of your groups, by "
+            "You are nobody, but your sign-in came without the list of your groups, by "
             "which teams are decided here. Sign in again; if this comes back, ask #knada. [KNADA-A002]",
             id="claim unknown",
         ),

@@ -97,7 +97,7 @@ async def test_person_in_no_team_is_told_why_and_stays_out(
     issuer.claims = {"sub": "2", "preferred_username": "<b>ola", "groups": ["others"]}
     status, page = await browser.open("/hub/oauth_login")
     assert status == 403
-    assert "You are signed in as &lt;b&gt;ola, but no team here lists you." in page
+    assert "You are &lt;b&gt;ola, but no team here lists you." in page
     assert "<b>ola" not in page
     assert "Access denied: <b>ola" in hub.log
     assert "<b>ola" not in {user["name"] for user in (await hub.api("/users"))[1]}
@@ -126,7 +126,7 @@ async def test_person_who_leaves_every_team_is_out_at_the_next_refresh(
     assert without_moment((await hub.api("/users/kari"))[1]["groups"]) == []
     status, page = await browser.open("/hub/oauth_login")
     assert status == 403
-    assert "You are signed in as kari, but no team here lists you." in page
+    assert "You are kari, but no team here lists you." in page
     assert "Traceback" not in hub.log
 
 

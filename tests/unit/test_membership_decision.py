@@ -120,7 +120,7 @@ def test_membership_of_one_team_is_decided(
             [],
             make_snapshot(alpha={"users": ["other"]}),
             Code.NO_TEAM,
-            "You are signed in as e152435, but no team here lists you. "
+            "You are e152435, but no team here lists you. "
             "Ask a team's lead or #knada to add you, then sign in again. [KNADA-A001]",
             id="in no team",
         ),
@@ -128,7 +128,7 @@ def test_membership_of_one_team_is_decided(
             None,
             make_snapshot(alpha={"users": ["other"]}),
             Code.NO_TEAM,
-            "You are signed in as e152435, but no team here lists you. "
+            "You are e152435, but no team here lists you. "
             "Ask a team's lead or #knada to add you, then sign in again. [KNADA-A001]",
             id="claim unknown where no team names a group",
         ),
@@ -136,7 +136,7 @@ def test_membership_of_one_team_is_decided(
             None,
             make_snapshot(alpha={"groups": ["analysts"]}),
             Code.CLAIM_MISSING,
-            "You are signed in as e152435, but your sign-in came without the list of your groups, by which "
+            "You are e152435, but your sign-in came without the list of your groups, by which "
             "teams are decided here. Sign in again; if this comes back, ask #knada. [KNADA-A002]",
             id="claim unknown where a team names a group",
         ),
@@ -172,7 +172,7 @@ def test_membership_of_one_team_is_decided(
                 closed={"kyrre": ClosedTeam("kyrre", "teams/kyrre.yaml", (), frozenset({"other"}))}
             ),
             Code.NO_TEAM,
-            "You are signed in as e152435, but no team here lists you. "
+            "You are e152435, but no team here lists you. "
             "Ask a team's lead or #knada to add you, then sign in again. [KNADA-A001]",
             id="somebody else's team is closed",
         ),
@@ -180,7 +180,7 @@ def test_membership_of_one_team_is_decided(
             [],
             make_snapshot(platform=None),
             Code.PLATFORM_CLOSED,
-            "You are signed in as e152435, but nothing can be started here now: the platform's own file has "
+            "You are e152435, but nothing can be started here now: the platform's own file has "
             "errors. The administrators see what is wrong in the hub's log; try again when it is mended. "
             "[KNADA-S011]",
             id="the platform file is broken",
@@ -189,7 +189,7 @@ def test_membership_of_one_team_is_decided(
             [],
             make_snapshot(platform=LoadedPlatform(None, PlatformFile(), NOWHERE)),
             Code.NO_TEAM,
-            "You are signed in as e152435, but no team here lists you. Ask a team's lead or the "
+            "You are e152435, but no team here lists you. Ask a team's lead or the "
             "administrators of this hub to add you, then sign in again. [KNADA-A001]",
             id="a platform without a contact",
         ),
