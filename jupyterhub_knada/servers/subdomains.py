@@ -22,6 +22,7 @@ from jupyterhub_knada.servers.origins import (
     refuse_second_team,
 )
 from jupyterhub_knada.servers.page_request import current_page_request
+from jupyterhub_knada.servers.shares import delete_shares
 
 if TYPE_CHECKING:
     from jupyterhub_knada.servers.page_request import PageRequest
@@ -109,7 +110,14 @@ class SubdomainKubeSpawner(HomingKubeSpawner):
             raise self._refused(refusal)
 
     def _place(self, plan: ServerPlan) -> None:
-        """Note that a server of this plan is about to start, and give it its host."""
+        """Note that a server of this plan is about to start, and give it its host.
+
+        Side effects: what the last server of this name was shared for ends where that was another team's.
+        """
+        before = self._memory.server.get("team_id")
+        if before not in (None, plan.team_id) and (ended := delete_shares(self.orm_spawner)):
+            words = "Shares and share codes deleted of the server of %s, which was of team %s: %d"
+            self.log.warning(words, self._log_name, self._memory.server.get("team"), ended)
         self.team_server = TeamServer(self.name, plan.team, plan.team_id)
         self._set_host(plan.team_id)
 

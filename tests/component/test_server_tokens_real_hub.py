@@ -1,4 +1,4 @@
-"""A server's own token in a real hub: it ends with the server, whichever hub stops it."""
+"""What opens a server beside its owner's session, in a real hub: it never opens the next team's server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
-PEOPLE = ("same", "again", "gone", "down", "older", "other")
+PEOPLE = ("shares", "guest", "same", "again", "gone", "down", "older", "other")
 """One for each test or more, in both teams."""
 TEAM = "namespace: team-{0}\nid: {0}-1a\nusers: [" + ", ".join(PEOPLE) + "]\n"
 
@@ -132,3 +132,25 @@ async def test_hub_that_starts_deletes_the_tokens_of_servers_that_do_not_run(pla
     assert "Tokens deleted of servers that do not run: 2" in place.hub.log
     for person in ("older", "other"):
         await place.stop(person)
+
+
+async def test_share_of_one_teams_server_is_none_of_the_next_teams(place: TeamHub) -> None:
+    """A share names the person and the server's name; it lasts from one server of a team to its next."""
+    for person in ("shares", "guest"):
+        await place.add(person)
+    api = place.hub.api
+
+    async def shared() -> tuple[int, int]:
+        found = [(await api(path))[1] for path in ("/shares/shares/", "/share-codes/shares/")]
+        return len(found[0]["items"]), len(found[1]["items"])
+
+    assert (await place.start("shares", team="alfa"))[0] == 201
+    assert (await api("/shares/shares/", method="POST", body={"user": "guest"}))[0] == 200
+    assert (await api("/share-codes/shares/", method="POST", body={}))[0] == 200
+    await place.stop("shares")
+    assert (await place.start("shares", team="alfa"))[0] == 201
+    assert await shared() == (1, 1)
+    await place.stop("shares")
+    assert (await place.start("shares", team="beta"))[0] == 201
+    assert await shared() == (0, 0)
+    await place.stop("shares")

@@ -24,7 +24,7 @@ PASSWORD = "a password of tests"
 _DEMO = "jupyterhub_knada.KnadaDemoAuthenticator"
 _CONFIG = """
 from jupyterhub_knada.hub_config import configure
-c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state", "tokens"]
+c.JupyterHub.load_roles[0]["scopes"] += ["admin:servers", "admin:server_state", "tokens", "shares"]
 configure(
     c, teams_dir="teams", platform_file="platform.yaml", authenticator="{authenticator}", culler=False
 )

@@ -66,15 +66,20 @@ def literals(module: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
-    """Give a command and all below it, each with its name."""
-    yield name, command
+def commands(
+    command: click.Command, name: str, above: click.Context | None = None
+) -> Iterator[tuple[str, click.Context]]:
+    """Give a command and all below it, each with its name and the context that its users have.
+
+    A command keeps the option for its help as it was in the first context that asked.
+    """
+    context = click.Context(command, above, name, **command.context_settings)
+    yield name, context
     if isinstance(command, click.Group):
-        context = click.Context(command, info_name=name)
         for below in command.list_commands(context):
             found = command.get_command(context, below)
             assert found is not None
-            yield from commands(found, below)
+            yield from commands(found, below, context)
 
 
 def test_contributing_has_the_table_of_words() -> None:
@@ -90,10 +95,12 @@ def test_literals_of_a_module_have_no_replaced_word(module: Path) -> None:
     assert [(line, found) for line, text in literals(module) for found in find_replaced(text)] == []
 
 
-@pytest.mark.parametrize(("name", "command"), [*commands(cli, "jupyterhub-knada")])
-def test_help_of_a_command_has_no_replaced_word(name: str, command: click.Command) -> None:
+@pytest.mark.parametrize(
+    "context", [pytest.param(context, id=name) for name, context in commands(cli, "jupyterhub-knada")]
+)
+def test_help_of_a_command_has_no_replaced_word(context: click.Context) -> None:
     """The help of a command is a docstring for people."""
-    text = command.get_help(click.Context(command, info_name=name))
+    text = context.get_help()
     assert find_replaced(" ".join(text.split())) == []
 
 
