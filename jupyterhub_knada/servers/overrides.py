@@ -16,7 +16,7 @@ from traitlets import HasTraits, TraitError
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.servers.frozen import thaw
 from jupyterhub_knada.servers.override_contents import check_contents
-from jupyterhub_knada.servers.override_lengths import check_lengths
+from jupyterhub_knada.servers.override_lengths import check_lengths, check_values
 from jupyterhub_knada.servers.override_rules import MERGED, OWNED, PASSED, SIZES
 from jupyterhub_knada.servers.override_volumes import check_own_mounts
 from jupyterhub_knada.teams.faults import Fault
@@ -49,8 +49,11 @@ def check_override(override: Mapping[str, Any]) -> tuple[Fault, ...]:
             whether the trait takes a text at all is checked here.
 
     Returns:
-        Faults with the path inside the override; empty where all of it holds.
+        Faults with the path inside the override; empty where all of it holds. One with too many values is
+        not judged further.
     """
+    if too_many := check_values((override,)):
+        return too_many
     faults: list[Fault] = []
     for name, value in override.items():
         if name in OWNED:

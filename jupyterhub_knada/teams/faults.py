@@ -55,12 +55,17 @@ def faults_in(error: PydanticCustomError) -> tuple[Fault, ...]:
     return cast("tuple[Fault, ...]", (error.context or {})[_FAULTS])
 
 
-def with_faults(error: ValidationError | None, faults: Iterable[Fault], title: str) -> ValidationError:
-    """Add faults to what pydantic found, so that all of it is told at once."""
+def with_faults(
+    error: ValidationError | None, faults: Iterable[Fault], title: str
+) -> tuple[ValidationError, int]:
+    """Add faults to what pydantic found, so that all of it is told at once; and count what that is."""
     lines = [InitErrorDetails(type=told(fault), loc=(), input=None) for fault in faults]
+    count = len(lines)
     if error is not None:
-        lines = [_line(found) for found in error.errors(include_url=False)] + lines
-    return ValidationError.from_exception_data(title, lines)
+        inner = error.errors(include_url=False)
+        count += sum(len(found.get("ctx", {}).get(_FAULTS, ())) or 1 for found in inner)
+        lines = [_line(found) for found in inner] + lines
+    return ValidationError.from_exception_data(title, lines), count
 
 
 def _line(found: Mapping[str, Any]) -> InitErrorDetails:
@@ -77,11 +82,16 @@ def faults_of(error: ValidationError) -> tuple[Fault, ...]:
         path = found["loc"]
         is_key = path[-1:] == (_KEY_MARK,)
         own = cast("tuple[Fault, ...]", found.get("ctx", {}).get(_FAULTS, ()))
-        told_here = own or (_of_pydantic(found["type"], found["input"], found.get("ctx", {})),)
+        told_here = own or (_of_pydantic(found["type"], found["input"]),)
         if is_key:
             told_here, path = tuple(replace(fault, at_key=True) for fault in told_here), path[:-1]
         faults.extend(fault.below(path) for fault in told_here)
     return tuple(faults)
+
+
+def too_many(count: int, most: int, path: Path = ()) -> Fault:
+    """Say that a list or mapping has more entries than are judged."""
+    return Fault(Code.OUT_OF_RANGE, f"too many entries (got {count})", f"at most {most}", "remove some", path)
 
 
 def missing_key(path: Path = ()) -> Fault:
@@ -89,12 +99,7 @@ def missing_key(path: Path = ()) -> Fault:
     return Fault(Code.MISSING_KEY, "missing", "this key is required", "add it", path)
 
 
-def too_many_entries(count: int | None, most: int, path: Path = ()) -> Fault:
-    """Say that a list or mapping has more entries than it may have."""
-    return Fault(Code.OUT_OF_RANGE, f"too many entries (got {count})", f"at most {most}", "remove some", path)
-
-
-def _of_pydantic(kind: str, value: object, context: Mapping[str, Any]) -> Fault:
+def _of_pydantic(kind: str, value: object) -> Fault:
     """Say in our words what pydantic's own checks found; only these kinds can come from the models."""
     if kind == "missing":
         return missing_key()
@@ -108,8 +113,6 @@ def _of_pydantic(kind: str, value: object, context: Mapping[str, Any]) -> Fault:
     if kind in {"tuple_type", "list_type"}:
         remedy = "write it as a list: start each line with '- '"
         return Fault(Code.WRONG_TYPE, f"not a list {got(value)}", "a list is expected here", remedy)
-    if kind == "too_long":
-        return too_many_entries(context["actual_length"], context["max_length"])
     return Fault(
         Code.WRONG_TYPE, f"not usable here {got(value)}", "see the reference of this key", "change it"
     )

@@ -8,17 +8,18 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams import images, members, names, quantities, readers, user_names, variables
 from jupyterhub_knada.teams.allowlist import ENTRY_PATTERN, parse_entry
-from jupyterhub_knada.teams.faults import Fault
+from jupyterhub_knada.teams.faults import Fault, faults_in
 from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.tally import tally_of
 from jupyterhub_knada.teams.variables import Variable
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
 
 MOST_ENTRIES = 1000
@@ -36,7 +37,18 @@ class ReadBy:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Tell pydantic to call `read` and nothing else. Source: pydantic, "Custom types"."""
-        return core_schema.no_info_plain_validator_function(self.read)
+        return core_schema.with_info_plain_validator_function(self._judge)
+
+    def _judge(self, value: object, info: ValidationInfo) -> Any:
+        """Read a value, or give it as it is in a file that has too many faults already."""
+        tally = tally_of(info.context)
+        if tally.is_full:
+            return value
+        try:
+            return self.read(value)
+        except PydanticCustomError as error:
+            tally.found += len(faults_in(error))
+            raise
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from itertools import islice
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
+from annotated_types import MaxLen
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from jupyterhub_knada.teams.faults import Fault, too_many_entries, with_faults
+from jupyterhub_knada.teams.faults import Fault, too_many, with_faults
+from jupyterhub_knada.teams.tally import tally_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pydantic import ValidationInfo
     from pydantic.functional_validators import ModelWrapValidatorHandler
 
 
@@ -45,27 +47,58 @@ class FileModel(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _tell_all(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Validate, and tell contradictions together with what is wrong with single values."""
+    def _tell_all(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """Validate, and tell contradictions together with what is wrong with single values.
+
+        Of a list or mapping with too many entries only as many are judged as it may have, and nothing more
+        of a file that has too many faults already: its model is thrown away.
+        """
+        tally = tally_of(info.context)
+        if tally.is_full:
+            return cast("Self", cls.model_construct())
         if not isinstance(data, dict):
             return handler(data)
         known = cls.keys() | cls.other_spellings.keys()
-        unknown = [cls._unknown_key(key) for key in data if key not in known]
-        faults = [*unknown, *cls.contradictions(data)]
-        ours = {cls.other_spellings.get(key, key): value for key, value in data.items() if key in known}
-        for key, most in _most_entries(cls).items():
-            entries = ours.get(key)
-            if isinstance(entries, list | dict) and len(entries) > most:
-                # By their number first: each that is wrong costs more than all that are right.
-                faults.append(too_many_entries(len(entries), most, (key,)))
-                ours[key] = _first(entries, most)
+        unknown = (cls._unknown_key(key) for key in data if key not in known)
+        bounded, faults = cls._bounded({key: value for key, value in data.items() if key in known})
+        faults += islice(chain(unknown, cls.contradictions(bounded)), tally.left)
+        ours = {cls.other_spellings.get(key, key): value for key, value in bounded.items()}
+        before = tally.found
+        tally.found += len(faults)
+        found: ValidationError | None = None
         try:
             model = handler(cls.completed(ours))
         except ValidationError as error:
-            raise with_faults(error, faults, cls.__name__) from None
-        if faults:
-            raise with_faults(None, faults, cls.__name__)
-        return model
+            found = error
+        else:
+            if not faults:
+                return model
+        wrong, count = with_faults(found, faults, cls.__name__)
+        tally.found = before + count
+        raise wrong
+
+    @classmethod
+    def _bounded(cls, data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+        """Give a mapping with no more entries in its lists and mappings than are judged, and say of which."""
+        faults = []
+        for key, value in data.items():
+            most = cls._most_entries().get(cls.other_spellings.get(key, key))
+            if most is not None and isinstance(value, list | dict) and len(value) > most:
+                faults.append(too_many(len(value), most, (key,)))
+                kept = islice(value.items() if isinstance(value, dict) else value, most)
+                data = {**data, key: dict(kept) if isinstance(value, dict) else list(kept)}
+        return data, faults
+
+    @classmethod
+    @cache
+    def _most_entries(cls) -> Mapping[str, int]:
+        """Give how many entries the lists and mappings of models may have, by key (`max_length`)."""
+        return {
+            field.alias or name: bound.max_length
+            for name, field in cls.model_fields.items()
+            for bound in field.metadata
+            if isinstance(bound, MaxLen)
+        }
 
     @classmethod
     def _unknown_key(cls, key: str) -> Fault:
@@ -83,18 +116,3 @@ class FileModel(BaseModel):
     def keys(cls) -> frozenset[str]:
         """Give the keys that a file may have in this mapping, in our spelling."""
         return frozenset(field.alias or name for name, field in cls.model_fields.items())
-
-
-@cache
-def _most_entries(model: type[FileModel]) -> Mapping[str, int]:
-    bounds = {
-        field.alias or name: limit.max_length
-        for name, field in model.model_fields.items()
-        for limit in field.metadata
-        if hasattr(limit, "max_length")
-    }
-    return MappingProxyType(bounds)
-
-
-def _first(entries: list[Any] | dict[str, Any], count: int) -> list[Any] | dict[str, Any]:
-    return entries[:count] if isinstance(entries, list) else dict(islice(entries.items(), count))

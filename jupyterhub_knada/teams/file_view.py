@@ -31,6 +31,8 @@ class FileView(Generic[M]):
     unsaid: frozenset[str]
     """Top-level keys that are in the file but not in `part`, because something in them is wrong."""
     problems: tuple[Problem, ...]
+    left_out: int = 0
+    """How many more problems a file has that is reduced."""
     is_reduced: bool = False
     """Whether only names, claims and problems are left of a file that is refused (`refused_files`)."""
 

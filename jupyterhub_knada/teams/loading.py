@@ -6,11 +6,11 @@ import hashlib
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
+from jupyterhub_knada.errors import Code, Problem, Severity
 from jupyterhub_knada.teams.advice import advise_platform, advise_team, warn_of_lookalikes
 from jupyterhub_knada.teams.claims import decide_claims
 from jupyterhub_knada.teams.cross_checks import (
@@ -37,14 +37,9 @@ from jupyterhub_knada.teams.pattern_checks import check_patterns
 from jupyterhub_knada.teams.planned import find_plan_problems
 from jupyterhub_knada.teams.positions import Positions
 from jupyterhub_knada.teams.refused_files import reduced
-from jupyterhub_knada.teams.single_file import (
-    MOST_PROBLEMS,
-    judge_nothing,
-    judge_text,
-    shortened,
-    unreadable,
-)
+from jupyterhub_knada.teams.single_file import judge_nothing, judge_text, unreadable
 from jupyterhub_knada.teams.suggestions import bounded_guesses
+from jupyterhub_knada.teams.tally import counted, kept_and_left_out, shortened
 from jupyterhub_knada.teams.team_folder import (
     FileError,
     TeamPath,
@@ -113,7 +108,8 @@ def load_files(  # noqa: PLR0913 - both checkers are of a higher room and handed
     for slug, view in views.items():
         found = view.problems if view.is_reduced else _judge_beside(view, platform, given)
         if _has_error(found) and not view.is_reduced:
-            views[slug] = reduced(view, found)
+            found, left_out = kept_and_left_out(found)
+            views[slug] = reduced(view, found, left_out)
             kept.refuse(views[slug], beside)
         problems[slug] = [*found, *doubles[slug]]
     broken = {slug for slug, told in problems.items() if _has_error(told)}
@@ -132,12 +128,9 @@ def _judge_beside(
     view: FileView[TeamFile], platform: FileView[PlatformFile], given: Circumstances
 ) -> tuple[Problem, ...]:
     """Give the problems of a team's file, those that it has beside the platform's among them."""
-    found = [
-        *fit_needs(view.problems, platform),
-        *check_namespace(view, platform),
-        *check_team(view, platform, given),
-    ]
-    return (*found, *(advise_team(view, platform.model) if platform.model is not None else ()))
+    advice = advise_team(view, platform.model) if platform.model is not None else ()
+    found = chain(check_namespace(view, platform), check_team(view, platform, given), advice)
+    return (*fit_needs(view.problems, platform), *counted(found))
 
 
 def _platform_view(
@@ -148,7 +141,7 @@ def _platform_view(
         return judge_nothing(PlatformFile), given.today
     file = printable_name(path.name)
     view = _judge(TeamPath("", path, file), PlatformFile, given, cache)
-    told = [*view.problems, *check_platform(view, given)]
+    told = [*view.problems, *counted(check_platform(view, given))]
     beside = (cache.key_of(file), given.today)
     if _has_error(told):
         cache.forget(file)  # It may be large, and is judged again until it is valid.
@@ -188,9 +181,8 @@ def _judge(
     @bounded_guesses()
     def judge() -> FileView[M]:
         view = judge_text(path.file, text, model, _STAND_INS[model])
-        told = [*islice(check_overrides(view, given), MOST_PROBLEMS + 1), *check_patterns(view)]
-        problems = shortened([*view.problems, *told])
-        return replace(view, problems=problems, model=None if told else view.model)
+        told = (*counted(check_overrides(view, given)), *check_patterns(view))
+        return replace(view, problems=(*view.problems, *told), model=None if told else view.model)
 
     # Not the text itself, which is as large as the file.
     key = (model, hashlib.sha256(text.encode(errors="surrogatepass")).digest(), given.check_override)
@@ -206,8 +198,9 @@ def _result(
 ) -> LoadedFiles:
     teams: dict[str, LoadedTeam] = {}
     closed: dict[str, ClosedTeam] = {}
+    left_out = {view.file: view.left_out for view in views.values()}
     for slug in sorted(views):
-        view, told = views[slug], sort_problems(problems[slug])
+        view, told = views[slug], shortened(problems[slug], left_out)
         if view.model is None or _has_error(told):
             users, groups = _named(view.data, "users", "leads"), _named(view.data, "groups")
             closed[slug] = ClosedTeam(slug, view.file, told, users, groups)
@@ -218,7 +211,9 @@ def _result(
     if platform.model is not None:
         file = None if platform.data is None else platform.file
         loaded = LoadedPlatform(file, platform.model, platform.positions)
-    return LoadedFiles(loaded, MappingProxyType(teams), MappingProxyType(closed), sort_problems(everything))
+    return LoadedFiles(
+        loaded, MappingProxyType(teams), MappingProxyType(closed), shortened(everything, left_out)
+    )
 
 
 def _has_error(problems: Iterable[Problem]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast
 
@@ -17,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from jupyterhub_knada.errors import Code
 from jupyterhub_knada.teams import images, names
 from jupyterhub_knada.teams.allowlist import AllowlistError, parse_entry
-from jupyterhub_knada.teams.faults import Fault, faults_in, told
+from jupyterhub_knada.teams.faults import Fault, faults_in, told, too_many
 from jupyterhub_knada.teams.patterns import PatternError, measure_pattern
 from jupyterhub_knada.teams.quantities import QuantityError
 from jupyterhub_knada.teams.quoting import LONGEST_SHOWN, got, listed, suggestion
@@ -285,6 +286,8 @@ def list_of(
 ) -> Reader[tuple[T, ...]]:
     """Make a reader of lists; it lists everything that is wrong with any entry, and entries written twice.
 
+    Of a list that is too long only as many entries as it may have are read.
+
     Args:
         read_item: reads one entry.
         most: entries that a list may have.
@@ -294,11 +297,11 @@ def list_of(
     """
 
     def read(value: object) -> tuple[T, ...]:
-        entries = _entries(value, most, secret=secret)
+        entries = _entries(value, secret=secret)
         first: dict[object, int] = {}
         found: list[T] = []
-        faults: list[Fault] = []
-        for index, entry in enumerate(entries):
+        faults = [too_many(len(entries), most)] if len(entries) > most else []
+        for index, entry in enumerate(entries[:most]):
             try:
                 item = read_item(entry)
             except PydanticCustomError as error:
@@ -318,15 +321,12 @@ def list_of(
     return read
 
 
-def _entries(value: object, most: int, *, secret: bool) -> list[object]:
+def _entries(value: object, *, secret: bool) -> list[object]:
     if not isinstance(value, list | tuple):
         short = isinstance(value, str) and 0 < len(value) <= LONGEST_SHOWN and not secret
         remedy = f"write '- {value}'" if short else "write each entry behind '- ', or '[]' for none"
         message = "not a list" if secret else f"not a list {got(value)}"
         raise told(Fault(Code.WRONG_TYPE, message, "a list is expected here", remedy))
-    if len(value) > most:
-        message = f"too many entries (got {len(value)})"
-        raise told(Fault(Code.OUT_OF_RANGE, message, f"at most {most}", "remove some"))
     return list(value)
 
 
@@ -348,12 +348,9 @@ def pairs(
 
     def read(value: object) -> Mapping[str, str | None]:
         found = mapping(value, secret=secret)
-        if len(found) > most:
-            message = f"too many entries (got {len(found)})"
-            raise told(Fault(Code.OUT_OF_RANGE, message, f"at most {most}", "remove some"))
         result: dict[str, str | None] = {}
-        faults: list[Fault] = []
-        for key, inner in found.items():
+        faults = [too_many(len(found), most)] if len(found) > most else []
+        for key, inner in islice(found.items(), most):
             fault = check(key)
             if fault is not None:
                 faults.append(fault.below((key,)))

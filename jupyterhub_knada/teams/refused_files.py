@@ -38,12 +38,13 @@ _FIELDS: Final = (
 _LONGEST_NAME: Final = 255
 
 
-def reduced(view: FileView[TeamFile], problems: Iterable[Problem]) -> FileView[TeamFile]:
+def reduced(view: FileView[TeamFile], problems: Iterable[Problem], left_out: int = 0) -> FileView[TeamFile]:
     """Give a refused team's file as far as others need it.
 
     Args:
         view: The file, judged by itself.
-        problems: All that is wrong with it, beside what others claim: it is not judged again for them.
+        problems: What is wrong with it, beside what others claim: it is not judged again for them.
+        left_out: How many more problems it has than are kept.
     """
     part = view.part
     if part is not None:
@@ -59,6 +60,7 @@ def reduced(view: FileView[TeamFile], problems: Iterable[Problem]) -> FileView[T
         part,
         view.unsaid & {*_CLAIMS, *NAMES, _SHOWN},
         tuple(problems),
+        left_out,
         is_reduced=True,
     )
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from jupyterhub_knada.teams.faults import Fault, faults_of
 from jupyterhub_knada.teams.file_model import FileModel
 from jupyterhub_knada.teams.positions import Positions, other_spelling
+from jupyterhub_knada.teams.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,20 +61,27 @@ def judge_tree(
         required: stand-ins for the model's required keys.
         positions: of the tree: says how the file spells a key.
     """
+    tally = Tally()
     try:
-        found = model.model_validate(tree)
+        found = model.model_validate(tree, context=tally)
     except ValidationError as error:
         faults = faults_of(error)
     else:
         return Salvaged(found, found, frozenset(), ())
     rest, unsaid, wrong = copied(tree), set[str](), faults
     for _ in range(_MOST_ROUNDS):
+        unsaid.update(str(fault.path[0]) for fault in wrong if fault.path)
+        if tally.is_full:
+            # More is wrong than was found: what it stands in goes as a whole.
+            judged = model.keys() - unsaid
+            rest = {key: value for key, value in rest.items() if key in judged}
         for path in dict.fromkeys(fault.path for fault in wrong):
             written = positions.written(path)
-            unsaid.update(str(step) for step in path[:1])
             cut(rest, written + path[len(written) :], required)
+        tally = Tally()
         try:
-            return Salvaged(None, model.model_validate(rest), frozenset(unsaid), faults)
+            part = model.model_validate(rest, context=tally)
+            return Salvaged(None, part, frozenset(unsaid), faults)
         except ValidationError as error:
             wrong = faults_of(error)
     return Salvaged(None, None, frozenset(unsaid), faults)

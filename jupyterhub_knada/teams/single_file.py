@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jupyterhub_knada.errors import Code, Problem, Severity, sort_problems
+from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.file_model import FileModel
 from jupyterhub_knada.teams.file_view import FileView
 from jupyterhub_knada.teams.positions import TOP, Position, Positions
 from jupyterhub_knada.teams.quoting import got
 from jupyterhub_knada.teams.salvage import copied, cut, judge_tree
+from jupyterhub_knada.teams.tally import counted
 from jupyterhub_knada.teams.yaml_nodes import YamlText, read_yaml
 from jupyterhub_knada.teams.yaml_syntax import PlacedFault
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=FileModel)
 
 NOWHERE = Positions(values={}, keys={})
-MOST_PROBLEMS = 200
-"""Of one file that are told; a binary file or a loop in a generator can make tens of thousands."""
 
 
 def judge_text(file: str, text: str, model: type[M], required: Mapping[str, Any]) -> FileView[M]:
@@ -42,6 +41,8 @@ def judge_text(file: str, text: str, model: type[M], required: Mapping[str, Any]
         faults.append(PlacedFault(yaml.positions.at(()), _no_mapping(yaml.value, required)))
     if not isinstance(yaml.value, dict) or not yaml.is_whole:
         return _with_problems(blank, faults, ())
+    if yaml.is_cut:
+        yaml = replace(yaml, unread=(*yaml.unread, *((key,) for key in model.keys() - yaml.value.keys())))
     found = judge_tree(_readable(yaml, required), model, required, yaml.positions)
     is_wrong = any(placed.severity is Severity.ERROR for placed in faults)
     unsaid = found.unsaid | {str(path[0]) for path in yaml.unread if path}
@@ -79,21 +80,7 @@ def _with_problems(view: FileView[M], placed: Iterable[PlacedFault], faults: Ite
     for position, fault, severity in placed:
         told = view.tell(fault, severity)
         problems.append(replace(told, line=position.line, column=position.column))
-    return replace(view, problems=tuple(problems))
-
-
-def shortened(problems: list[Problem]) -> tuple[Problem, ...]:
-    """Keep the first problems of a file that has more than anybody reads, and say so."""
-    if len(problems) <= MOST_PROBLEMS:
-        return tuple(problems)
-    *kept, last = sort_problems(problems)[:MOST_PROBLEMS]
-    message = f"too many problems in one file (got more than {MOST_PROBLEMS})"
-    rule = f"only the first {MOST_PROBLEMS} are shown"
-    severity = Severity.ERROR if any(p.severity is Severity.ERROR for p in problems) else last.severity
-    more = replace(
-        last, field="", message=message, rule=rule, remedy="correct these first", severity=severity
-    )
-    return (*kept, last, more)
+    return replace(view, problems=tuple(counted(problems)))
 
 
 def _no_mapping(value: Any, required: Mapping[str, Any]) -> Fault:

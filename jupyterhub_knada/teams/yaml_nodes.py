@@ -8,6 +8,7 @@ document and duplicate keys; what is refused in one place hides nothing of what 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from jupyterhub_knada.errors import Code, Severity
 from jupyterhub_knada.teams.faults import Fault
 from jupyterhub_knada.teams.positions import Positions
 from jupyterhub_knada.teams.quoting import got
+from jupyterhub_knada.teams.tally import MOST_FOUND
 from jupyterhub_knada.teams.trees import PlainText
 from jupyterhub_knada.teams.yaml_aliases import Anchor, Places, bad_alias, extent_of, merge_into
 from jupyterhub_knada.teams.yaml_syntax import PlacedFault, at_mark, bad_escape, syntax_error, unprintable
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
 
 DEEPEST = 40
 """Mappings and lists within each other; the deepest sensible override has about fifteen."""
+
+MOST_VALUES = 30_000
+"""Keys, values, lists and mappings of one file; written one below the other they are 256 KiB.
+
+Reading one costs about 15 microseconds, and judging it as much again.
+"""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_AS_COMMENT = re.compile(r"[\"']?\s*:\s+#[^\s#]")
@@ -58,7 +66,9 @@ class YamlText:
     is_whole: bool
     """Whether `value` has all that the text says; if not, only the faults are worth a message."""
     unread: tuple[Path, ...] = ()
-    """Where `value` has None in place of what could not be read."""
+    """Where `value` has None, or less than the text says, in place of what could not be read."""
+    is_cut: bool = False
+    """Whether the text goes on, but has too many values: further keys of the file are not known."""
 
 
 def read_yaml(text: str) -> YamlText:
@@ -111,7 +121,10 @@ class _Builder:
     open: list[_Open] = field(default_factory=list)
     root: Any = None
     documents: int = 0
+    values: int = 0
+    counts: Counter[Severity] = field(default_factory=Counter)
     is_whole: bool = True
+    is_cut: bool = False
 
     def take(self, event: Any) -> bool:
         """Take the next event; False: the rest of the text is not looked at."""
@@ -120,8 +133,33 @@ class _Builder:
         if isinstance(event, MappingEndEvent | SequenceEndEvent):
             self._close()
         elif isinstance(event, NodeEvent):
+            self.values += 1
+            if self.values > MOST_VALUES:
+                self.faults.append(PlacedFault(at_mark(event.start_mark), self._too_many()))
+                self.unread.extend(one.path[:1] for one in self.open[1:2])
+                self.is_cut = True
+                return False
             return self._take_node(event)
         return True
+
+    def note(self, placed: PlacedFault) -> None:
+        """Keep something that is wrong in one place, as long as there are not too many of its kind.
+
+        Errors and warnings are counted by themselves: a file with a thousand warnings may be valid.
+        """
+        self.counts[placed.severity] += 1
+        if self.counts[placed.severity] <= MOST_FOUND + 1:
+            self.faults.append(placed)
+
+    def _too_many(self) -> Fault:
+        """Say that the file has too many values, and which list or mapping around this place has the most."""
+        longest = max(self.open, key=lambda one: len(one.value), default=None)
+        here = f" (got {len(longest.value)} entries here)" if longest else ""
+        rule = (
+            f"a file has at most {MOST_VALUES} keys, values, lists and mappings, and is read as far as these"
+        )
+        path = longest.path if longest else ()
+        return Fault(Code.OUT_OF_RANGE, f"too many values in one file{here}", rule, "shorten it", path)
 
     def stop(self, placed: PlacedFault) -> None:
         """Keep something after which the text cannot be understood."""
@@ -132,7 +170,9 @@ class _Builder:
         """Give everything that was read."""
         self._warn_of_unused_anchors()
         positions = Positions(MappingProxyType(self.places.values), MappingProxyType(self.places.keys))
-        return YamlText(self.root, positions, tuple(self.faults), self.is_whole, tuple(self.unread))
+        return YamlText(
+            self.root, positions, tuple(self.faults), self.is_whole, tuple(self.unread), self.is_cut
+        )
 
     def _warn_of_unused_anchors(self) -> None:
         """Warn of texts that begin with `&` as an unquoted password may, and say less than they show."""
@@ -142,7 +182,7 @@ class _Builder:
                 message = "an anchor without use: a value that begins with '&'"
                 remedy = "remove it, or quote the value"
                 fault = Fault(Code.YAML_REFUSED_FEATURE, message, rule, remedy, anchor.path)
-                self.faults.append(PlacedFault(anchor.position, fault, Severity.WARNING))
+                self.note(PlacedFault(anchor.position, fault, Severity.WARNING))
 
     def _start_document(self, event: DocumentStartEvent) -> bool:
         self.documents += 1
@@ -158,7 +198,7 @@ class _Builder:
         self._add(event, Fault(Code.YAML_REFUSED_FEATURE, message, rule, remedy, path))
 
     def _add(self, event: Any, fault: Fault) -> None:
-        self.faults.append(PlacedFault(at_mark(event.start_mark), fault))
+        self.note(PlacedFault(at_mark(event.start_mark), fault))
 
     def _take_node(self, event: NodeEvent) -> bool:
         inside = self.open[-1] if self.open else None
@@ -188,7 +228,7 @@ class _Builder:
         if place is not None and _TEXT_AS_COMMENT.match(rest, len(key)):
             message, rule = "an empty value", "what stands behind a blank and '#' is a comment"
             fault = Fault(Code.COMMENT_AS_VALUE, message, rule, "put the value in quotes if it is one", path)
-            self.faults.append(PlacedFault(place, fault, Severity.WARNING))
+            self.note(PlacedFault(place, fault, Severity.WARNING))
 
     def _next_path(self, inside: _Open | None) -> Path:
         if inside is None:
@@ -277,7 +317,7 @@ class _Builder:
         closed = self.open.pop()
         if closed.has_merge and isinstance(closed.value, dict):
             for path, fault in merge_into(closed.value, closed.merges, closed.path, self.places):
-                self.faults.append(PlacedFault(self.places.values[path], fault.below(path)))
+                self.note(PlacedFault(self.places.values[path], fault.below(path)))
         if closed.anchor is not None:
             closed.anchor.value, closed.anchor.extent = closed.value, extent_of(closed.value)
 
@@ -292,7 +332,7 @@ class _Builder:
         fault = _no_text(inside.path) if text is None else self._wrong_key(inside, key)
         if fault is not None:
             inside.dropped = where.line
-            self.faults.append(PlacedFault(where, fault))
+            self.note(PlacedFault(where, fault))
         else:
             self.places.keys[*inside.path, key] = where
         if isinstance(event, ScalarEvent) and event.anchor:

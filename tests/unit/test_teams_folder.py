@@ -14,7 +14,7 @@ from jupyterhub_knada.servers.overrides import check_override
 from jupyterhub_knada.teams import suggestions
 from jupyterhub_knada.teams.loading import LoadedFiles, load_files
 from jupyterhub_knada.teams.profiles import MOST_PROFILES
-from jupyterhub_knada.teams.single_file import MOST_PROBLEMS
+from jupyterhub_knada.teams.tally import MOST_SHOWN
 from jupyterhub_knada.teams.team_folder import LARGEST_FILE
 from tests.support.team_files import SEED, write_files
 
@@ -419,16 +419,23 @@ def test_file_that_is_no_text_is_told_at_its_place(teams: Path, content: bytes, 
     assert told(loaded) == [f"teams/kyrre.yaml:{expected}"]
 
 
-def test_file_with_countless_problems_tells_the_first(teams: Path) -> None:
+@pytest.mark.parametrize(
+    ("keys", "last_line"),
+    [
+        # Beside the keys, `users` is missing, and the namespace, which is judged with the platform's file.
+        pytest.param(998, "(got 1000); only the first 200 are shown; correct these first, then see 800 more"),
+        pytest.param(
+            9000,
+            "(got more than 1000); only the first 200 are shown; correct these first, then see the others",
+        ),
+    ],
+)
+def test_file_with_countless_problems_tells_the_first(teams: Path, keys: int, last_line: str) -> None:
     """A file that is wrong in every line does not fill the hub's log."""
-    (teams / "kyrre.yaml").write_text("\n".join(f"k{n}: 1" for n in range(1000)), encoding="utf-8")
+    (teams / "kyrre.yaml").write_text("\n".join(f"k{n}: 1" for n in range(keys)), encoding="utf-8")
     messages = told(load_files(teams, None))
-    # The namespace is judged with the platform's file, and not of this one alone.
-    assert len([line for line in messages if ": namespace: missing" not in line]) == MOST_PROBLEMS + 1
-    assert (
-        "too many problems in one file (got more than 200); only the first 200 are shown; correct these first"
-        in "".join(messages)
-    )
+    assert len(messages) == MOST_SHOWN + 1
+    assert f"too many problems in one file {last_line}" in messages[-1]
 
 
 def test_list_over_its_bound_is_judged_by_its_number_first(
@@ -461,9 +468,9 @@ def test_overrides_with_countless_problems_tell_the_first(
     text = f"{head}    kubespawnerOverride:\n{wrong}"
     (teams / "kyrre.yaml").write_text(text, encoding="utf-8")
     messages = told(load_files(teams, None, check_override=check_override))
-    assert len(messages) == MOST_PROBLEMS + 1
+    assert len(messages) == MOST_SHOWN + 1
     assert "too many problems in one file" in "".join(messages)
-    assert MOST_PROBLEMS < len(looked_up) <= 500
+    assert MOST_SHOWN < len(looked_up) <= 500
 
 
 @pytest.mark.parametrize(
