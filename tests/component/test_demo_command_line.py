@@ -69,7 +69,7 @@ def test_demo_on_a_taken_port_makes_nothing(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         result = run_demo(tmp_path / "state", "--port", str(port))
     assert result.exit_code == 2
-    assert f"Port {port} of 127.0.0.1 is taken" in " ".join(result.output.split())
+    assert f"Port {port} of 127.0.0.1 is in use" in " ".join(result.output.split())
     assert not (tmp_path / "state").exists()
 
 

@@ -55,7 +55,7 @@ async def test_first_load_is_in_the_hubs_log_once(tmp_path: Path, authenticator:
             ),
             (
                 "I",
-                "team files, version 1: 1 served, 1 closed (b), 0 as they last held (none)",
+                "team files, version 1: 1 served, 1 closed (b), 0 in their last valid version (none)",
             ),
         ]
         assert hub.log.count("memorylimit") == 1
