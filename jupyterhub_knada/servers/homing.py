@@ -125,14 +125,22 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         self._store_state()
         return await super().get_pod_manifest()  # type: ignore[no-untyped-call]
 
+    @property
+    def _session(self) -> Any:
+        """The session of the hub's database that the server's row is in; None: there is no such row.
+
+        It is the row's own: `Spawner.db` is deprecated (JupyterHub 5.3-6.1).
+        """
+        stored = inspect(self.orm_spawner, raiseerr=False)
+        return stored.session if stored is not None else None
+
     def _note_token(self) -> None:
         """Write down which API token is the server's own: a hub that starts again does not know it.
 
         JupyterHub 5.3-6.1 keeps a token's hash only, and so leaves it valid when it stops a server that an
-        earlier hub has started; the session is the object's own: `Spawner.db` is deprecated.
+        earlier hub has started.
         """
-        stored = inspect(self.orm_spawner, raiseerr=False)
-        session = stored.session if stored is not None else None
+        session = self._session
         found = orm.APIToken.find(session, self.api_token) if session is not None and self.api_token else None  # type: ignore[no-untyped-call]
         own = found.id if found is not None else None
         if own != self._memory.token_id:
@@ -144,8 +152,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
 
         Databases give an id again: what has it now may be another token, but none of a server of this person.
         """
-        stored = inspect(self.orm_spawner, raiseerr=False)
-        session = stored.session if stored is not None else None
+        session = self._session
         token_id, self._memory = self._memory.token_id, replace(self._memory, token_id=None)
         if session is None or token_id is None:
             return
@@ -167,7 +174,7 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         JupyterHub 5.3-6.1 does so after the start: one that dies in between would look for the pod in its own
         namespace, and take the server for gone.
         """
-        if inspect(self.orm_spawner, raiseerr=False) is not None:
+        if self._session is not None:
             self.orm_spawner.state = {**self.get_state(), HAS_ASKED: True}
             self._commit_rows()
 
@@ -175,11 +182,10 @@ class HomingKubeSpawner(EnduringKubeSpawner):
         """Commit what was written into the hub's database; to be called before anything is awaited.
 
         JupyterHub 5.3-6.1 has one session for all, and at the end of every request drops what nobody has
-        committed (handlers/base.py `on_finish`). The session is the object's own: `Spawner.db` is deprecated.
+        committed (handlers/base.py `on_finish`).
         """
-        stored = inspect(self.orm_spawner, raiseerr=False)
-        if stored is not None and stored.session is not None:
-            stored.session.commit()
+        if (session := self._session) is not None:
+            session.commit()
 
     async def _make_create_pvc_request(self, pvc: Any, request_timeout: float) -> bool:
         """Create the claim; False where it has to be tried again.

@@ -114,12 +114,17 @@ class SubdomainKubeSpawner(HomingKubeSpawner):
 
         Side effects: what the last server of this name was shared for ends where that was another team's.
         """
-        before = self._memory.server.get("team_id")
-        if before not in (None, plan.team_id) and (ended := delete_shares(self.orm_spawner)):
-            words = "Shares and share codes deleted of the server of %s, which was of team %s: %d"
-            self.log.warning(words, self._log_name, self._memory.server.get("team"), ended)
+        self._end_shares(plan)
         self.team_server = TeamServer(self.name, plan.team, plan.team_id)
         self._set_host(plan.team_id)
+
+    def _end_shares(self, plan: ServerPlan) -> None:
+        session, last = self._session, self._memory.server
+        if session is None or last.get("team_id") in (None, plan.team_id):
+            return
+        if ended := delete_shares(session, self.orm_spawner.id):
+            words = "Shares and share codes deleted of the server of %s, which was of team %s: %d"
+            self.log.warning(words, self._log_name, last.get("team"), ended)
 
     def _set_host(self, team_id: str) -> None:
         """Give the server that is about to start its origin: that of its team, or of a server that is there.
